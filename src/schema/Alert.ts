@@ -87,6 +87,15 @@ export const fromName = (name: AlertName): AlertDescription => make(descriptions
 export const name = (description: number): string => names.get(description) ?? `alert ${description}`
 
 /**
+ * The level that goes with a description: warning for the two that end a connection in order, fatal for the rest.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const levelOf = (description: AlertDescription): 1 | 2 =>
+  description === descriptions.close_notify || description === descriptions.user_canceled ? 1 : 2
+
+/**
  * The two bytes of an alert.
  *
  * @since 0.1.0

@@ -1,0 +1,299 @@
+/**
+ * What a handshake program speaks through: it asks for the message the protocol allows next, and whatever else comes
+ * is `UnexpectedMessage`. Underneath are records, transcript, key changes, alerts and the transport.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Alert from "../schema/Alert.ts"
+import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import * as ContentType from "../schema/ContentType.ts"
+import type { HandshakeMessage } from "../schema/HandshakeMessage.ts"
+import { decode, encode } from "../schema/HandshakeMessage.ts"
+import type { Limits } from "../schema/Limits.ts"
+import type * as ProtocolVersion from "../schema/ProtocolVersion.ts"
+import type { Record } from "../schema/Record.ts"
+import type { HandshakeReason, Phase, TlsError } from "../schema/TlsError.ts"
+import { AlertError, alertOf, HandshakeError, TruncationError } from "../schema/TlsError.ts"
+import type { CryptoProviderService } from "./CryptoProvider.ts"
+import { checkMessage } from "./ExtensionRules.ts"
+import { HandshakeReassembly } from "./HandshakeReassembly.ts"
+import type { HandshakeTraceService, TraceEvent } from "./HandshakeTrace.ts"
+import type { KeySchedule, TrafficSecret } from "./KeySchedule.ts"
+import { RecordProtection } from "./RecordProtection.ts"
+import { RecordReader } from "./RecordReader.ts"
+import { RecordWriter } from "./RecordWriter.ts"
+import { Transcript } from "./Transcript.ts"
+import type { Duplex } from "./Transport.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Role = "client" | "server"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface HandshakeChannelOptions {
+  readonly role: Role
+  readonly duplex: Duplex
+  readonly crypto: CryptoProviderService
+  readonly limits: Limits
+  readonly maxFragment: number
+  readonly recordPadding: number
+  readonly trace: HandshakeTraceService | undefined
+}
+
+/**
+ * A message of a tag.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MessageOf<T extends HandshakeMessage["_tag"]> = Extract<HandshakeMessage, { readonly _tag: T }>
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class HandshakeChannel {
+  readonly role: Role
+  readonly duplex: Duplex
+  readonly crypto: CryptoProviderService
+  readonly limits: Limits
+  readonly transcript: Transcript
+  readonly reader: RecordReader
+  readonly writer: RecordWriter
+  /** The extension types we offered; what answers them must not go beyond. */
+  offered: ReadonlySet<number> | undefined
+
+  readonly #reassembly: HandshakeReassembly
+  readonly #trace: HandshakeTraceService | undefined
+  #outgoing: Array<Uint8Array> = []
+  #ahead: { readonly message: HandshakeMessage; readonly bytes: Uint8Array } | undefined
+  #changeCipherSpecs = 0
+  #warnings = 0
+
+  constructor(options: HandshakeChannelOptions) {
+    this.role = options.role
+    this.duplex = options.duplex
+    this.crypto = options.crypto
+    this.limits = options.limits
+    this.transcript = new Transcript(options.crypto)
+    this.reader = new RecordReader(options.limits)
+    this.writer = new RecordWriter({ maxFragment: options.maxFragment, padding: options.recordPadding })
+    this.#reassembly = new HandshakeReassembly(options.limits)
+    this.#trace = options.trace
+  }
+
+  /** How far the connection has come. */
+  get phase(): Phase {
+    return this.reader.phase
+  }
+
+  enter(phase: Phase): void {
+    this.reader.phase = phase
+  }
+
+  /** An error of this connection, now. */
+  error(reason: HandshakeReason, message: string, cause?: unknown): HandshakeError {
+    return new HandshakeError({ reason, message, phase: this.phase, ...(cause === undefined ? {} : { cause }) })
+  }
+
+  fail(reason: HandshakeReason, message: string, cause?: unknown): Effect.Effect<never, HandshakeError> {
+    return Effect.suspend(() => Effect.fail(this.error(reason, message, cause)))
+  }
+
+  trace(event: TraceEvent): void {
+    this.#trace?.record(this.role, event)
+  }
+
+  // -- receiving ------------------------------------------------------------------------------------------------------
+
+  /** The next message, which must be of one of these tags; it is then part of the transcript. */
+  expect<T extends HandshakeMessage["_tag"]>(...tags: ReadonlyArray<T>): Effect.Effect<MessageOf<T>, TlsError> {
+    return Effect.flatMap(this.#peek, (next) =>
+      (tags as ReadonlyArray<string>).includes(next.message._tag)
+        ? Effect.sync(() => this.#accept(next) as MessageOf<T>)
+        : this.fail("UnexpectedMessage", `${next.message._tag} came where ${tags.join(" or ")} is due`)
+    )
+  }
+
+  /** The next message if it is of this tag; otherwise it stays for whoever expects it. */
+  optional<T extends HandshakeMessage["_tag"]>(tag: T): Effect.Effect<Option.Option<MessageOf<T>>, TlsError> {
+    return Effect.map(this.#peek, (next) =>
+      next.message._tag === tag ? Option.some(this.#accept(next) as MessageOf<T>) : Option.none()
+    )
+  }
+
+  #accept(next: { readonly message: HandshakeMessage; readonly bytes: Uint8Array }): HandshakeMessage {
+    this.#ahead = undefined
+    this.transcript.add(next.bytes)
+    return next.message
+  }
+
+  readonly #peek: Effect.Effect<{ readonly message: HandshakeMessage; readonly bytes: Uint8Array }, TlsError> =
+    Effect.suspend(() => {
+      while (this.#ahead === undefined) {
+        const bytes = this.#reassembly.next(this.phase)
+        if (bytes instanceof HandshakeError) return Effect.fail(bytes)
+        if (bytes !== undefined) {
+          const message = this.#decode(bytes)
+          if (message instanceof HandshakeError) return Effect.fail(message)
+          this.#ahead = { message, bytes }
+          break
+        }
+        const record = this.reader.next()
+        if (record instanceof HandshakeError) return Effect.fail(record)
+        if (record === undefined) return Effect.zipRight(this.#fill, this.#peek)
+        const wrong = this.#take(record)
+        if (wrong !== undefined) return Effect.fail(wrong)
+      }
+      return Effect.succeed(this.#ahead)
+    })
+
+  readonly #fill: Effect.Effect<void, TlsError> = Effect.suspend(() =>
+    Effect.flatMap(this.duplex.pull, (chunk) => {
+      if (Option.isNone(chunk)) return Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
+      this.reader.push(chunk.value)
+      return Effect.void
+    })
+  )
+
+  #decode(bytes: Uint8Array): HandshakeMessage | HandshakeError {
+    const decoded = decode(bytes)
+    if (Either.isLeft(decoded)) return this.error("MalformedMessage", decoded.left.message)
+    const message = decoded.right
+    const wrong = checkMessage(message, { limits: this.limits, phase: this.phase, offered: this.offered })
+    if (wrong !== undefined) return wrong
+    this.trace({ _tag: "MessageReceived", message, length: bytes.length })
+    return message
+  }
+
+  #take({ fragment, type }: Record): TlsError | undefined {
+    switch (type) {
+      case ContentType.handshake:
+        if (fragment.length === 0) return this.error("UnexpectedMessage", "an empty handshake record")
+        this.#reassembly.push(fragment)
+        return undefined
+      case ContentType.alert:
+        return this.#alert(fragment)
+      case ContentType.changeCipherSpec:
+        return this.#changeCipherSpec(fragment)
+      default:
+        return this.error("UnexpectedMessage", "application data came during the handshake")
+    }
+  }
+
+  #alert(fragment: Uint8Array): TlsError | undefined {
+    if (fragment.length !== 2) return this.error("MalformedMessage", `an alert of ${fragment.length} bytes`)
+    const description = fragment[1]!
+    this.trace({ _tag: "AlertReceived", description })
+    // A warning that the peer is giving up: close_notify follows (RFC 9846 §6.1).
+    if (description === Alert.fromName("user_canceled") && ++this.#warnings <= this.limits.warnings) return undefined
+    return new AlertError({ description, phase: this.phase })
+  }
+
+  #changeCipherSpec(fragment: Uint8Array): HandshakeError | undefined {
+    // Middleboxes need it; it means nothing, but it must look right and has its places (RFC 9846 §5).
+    if (fragment.length !== 1 || fragment[0] !== 1) {
+      return this.error("UnexpectedMessage", "a ChangeCipherSpec that is not the byte 1")
+    }
+    if (this.#reassembly.pending) {
+      return this.error("UnexpectedMessage", "a ChangeCipherSpec in the middle of a handshake message")
+    }
+    if (this.role === "server" && this.transcript.hash === undefined) {
+      return this.error("UnexpectedMessage", "a ChangeCipherSpec before the ClientHello")
+    }
+    if (++this.#changeCipherSpecs > this.limits.changeCipherSpecs) {
+      return this.error("TooManyMessages", `more than ${this.limits.changeCipherSpecs} ChangeCipherSpecs`)
+    }
+    this.trace({ _tag: "ChangeCipherSpecReceived" })
+    return undefined
+  }
+
+  // -- sending --------------------------------------------------------------------------------------------------------
+
+  /** Adds a message to the flight and to the transcript; `flush` sends the flight. Gives the message's bytes. */
+  send(message: HandshakeMessage, version?: ProtocolVersion.ProtocolVersion): Uint8Array {
+    const bytes = encode(message)
+    this.transcript.add(bytes)
+    this.trace({ _tag: "MessageSent", message, length: bytes.length })
+    this.#outgoing.push(this.writer.write(ContentType.handshake, bytes, version))
+    return bytes
+  }
+
+  /** Adds the ChangeCipherSpec that makes the flight look like TLS 1.2 to middleboxes (RFC 9846 §D.4). */
+  sendChangeCipherSpec(): void {
+    this.trace({ _tag: "ChangeCipherSpecSent" })
+    this.#outgoing.push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1))
+  }
+
+  /** Sends the flight in one write. */
+  readonly flush: Effect.Effect<void, TlsError> = Effect.suspend(() =>
+    this.#outgoing.length === 0 ? Effect.void : this.duplex.write(this.#takeOutgoing())
+  )
+
+  #takeOutgoing(): Uint8Array {
+    const [first] = this.#outgoing
+    if (this.#outgoing.length === 1) {
+      this.#outgoing = []
+      return first!
+    }
+    const flight = new Uint8Array(this.#outgoing.reduce((length, part) => length + part.length, 0))
+    let at = 0
+    for (const part of this.#outgoing) {
+      flight.set(part, at)
+      at += part.length
+    }
+    this.#outgoing = []
+    return flight
+  }
+
+  /** Tells the peer why the handshake ends, if there is anything to tell, and ends our side. */
+  abandon(error: TlsError): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      this.trace({ _tag: "HandshakeFailed", error })
+      const alert = alertOf(error)
+      if (Option.isSome(alert)) {
+        this.trace({ _tag: "AlertSent", description: alert.value })
+        this.#outgoing.push(
+          this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value }))
+        )
+      }
+      return Effect.ignore(this.duplex.end(this.#takeOutgoing()))
+    })
+  }
+
+  // -- keys -----------------------------------------------------------------------------------------------------------
+
+  /** Opens records with this secret's keys from the next record on. Bytes of a message begun under the old are fatal. */
+  changeReadKeys(schedule: KeySchedule, secret: TrafficSecret, stage: "handshake" | "application") {
+    return Effect.suspend(() => {
+      if (this.#ahead !== undefined || this.#reassembly.pending) {
+        return this.fail("UnexpectedMessage", "a handshake message crosses a change of keys")
+      }
+      this.reader.protect(new RecordProtection(this.crypto, schedule.trafficKeys(secret)))
+      this.trace({ _tag: "KeysChanged", direction: "read", stage })
+      return Effect.void
+    })
+  }
+
+  /** Seals records with this secret's keys from the next record on. */
+  changeWriteKeys(
+    schedule: KeySchedule,
+    suite: CipherSuiteInfo,
+    secret: TrafficSecret,
+    stage: "handshake" | "application"
+  ): void {
+    this.writer.protect(
+      new RecordProtection(this.crypto, schedule.trafficKeys(secret)),
+      Math.min(suite.confidentialityLimit, this.limits.recordsPerKey)
+    )
+    this.trace({ _tag: "KeysChanged", direction: "write", stage })
+  }
+}

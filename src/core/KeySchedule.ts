@@ -1,0 +1,240 @@
+/**
+ * The TLS 1.3 key schedule (RFC 9846 §7.1) as stages: each is a branded value that only the step before can make, so
+ * that no traffic can be protected with a secret of the wrong stage.
+ *
+ *     0 ──▶ EarlySecret ──(shared secret)──▶ HandshakeSecret ──▶ MainSecret
+ *                                              │ ClientHello…ServerHello    │ ClientHello…server Finished
+ *                                              ▼                            ▼
+ *                                        handshake traffic            application traffic ⟲ KeyUpdate, exporter
+ *
+ * @since 0.1.0
+ */
+import type * as Brand from "effect/Brand"
+import type { AeadAlgorithm, HashAlgorithm } from "../schema/Algorithms.ts"
+import { aeadLengths, hashLength } from "../schema/Algorithms.ts"
+import { ByteWriter } from "../schema/ByteWriter.ts"
+import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import type { CryptoProviderService } from "./CryptoProvider.ts"
+
+/**
+ * The secret before any key agreement.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type EarlySecret = Uint8Array & Brand.Brand<"effect-tls/EarlySecret">
+
+/**
+ * The secret once the key agreement is done.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type HandshakeSecret = Uint8Array & Brand.Brand<"effect-tls/HandshakeSecret">
+
+/**
+ * The secret that application traffic, exporters and resumption come from.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type MainSecret = Uint8Array & Brand.Brand<"effect-tls/MainSecret">
+
+/**
+ * A secret that protects one direction, or from which a Finished key comes.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TrafficSecret = Uint8Array & Brand.Brand<"effect-tls/TrafficSecret">
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ExporterSecret = Uint8Array & Brand.Brand<"effect-tls/ExporterSecret">
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ResumptionSecret = Uint8Array & Brand.Brand<"effect-tls/ResumptionSecret">
+
+/**
+ * A hash of the handshake so far.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type TranscriptHash = Uint8Array & Brand.Brand<"effect-tls/TranscriptHash">
+
+/**
+ * The two directions of one stage.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TrafficSecrets {
+  readonly client: TrafficSecret
+  readonly server: TrafficSecret
+}
+
+/**
+ * Key and IV of one direction (RFC 9846 §7.3).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TrafficKeys {
+  readonly aead: AeadAlgorithm
+  readonly key: Uint8Array
+  readonly iv: Uint8Array
+}
+
+const empty = new Uint8Array(0)
+const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
+
+/**
+ * HKDF-Extract (RFC 5869 §2.2).
+ *
+ * @since 0.1.0
+ * @category hkdf
+ */
+export const hkdfExtract = (
+  crypto: CryptoProviderService,
+  hash: HashAlgorithm,
+  salt: Uint8Array,
+  keyMaterial: Uint8Array
+): Uint8Array => crypto.hmac(hash, salt, keyMaterial)
+
+/**
+ * HKDF-Expand (RFC 5869 §2.3).
+ *
+ * @since 0.1.0
+ * @category hkdf
+ */
+export const hkdfExpand = (
+  crypto: CryptoProviderService,
+  hash: HashAlgorithm,
+  secret: Uint8Array,
+  info: Uint8Array,
+  length: number
+): Uint8Array => {
+  const size = hashLength[hash]
+  if (length > 255 * size) throw new RangeError(`HKDF gives at most ${255 * size} bytes, ${length} asked for`)
+  const output = new Uint8Array(Math.ceil(length / size) * size)
+  let block: Uint8Array = empty
+  for (let counter = 1, at = 0; at < length; counter++, at += size) {
+    const input = new Uint8Array(block.length + info.length + 1)
+    input.set(block)
+    input.set(info, block.length)
+    input[input.length - 1] = counter
+    block = crypto.hmac(hash, secret, input)
+    output.set(block, at)
+  }
+  return output.length === length ? output : output.slice(0, length)
+}
+
+/**
+ * HKDF-Expand-Label (RFC 9846 §7.1). `label` is without its "tls13 " prefix.
+ *
+ * @since 0.1.0
+ * @category hkdf
+ */
+export const expandLabel = (
+  crypto: CryptoProviderService,
+  hash: HashAlgorithm,
+  secret: Uint8Array,
+  label: string,
+  context: Uint8Array,
+  length: number
+): Uint8Array =>
+  hkdfExpand(
+    crypto,
+    hash,
+    secret,
+    new ByteWriter(64)
+      .uint16(length)
+      .vector8((writer) => writer.raw(ascii(`tls13 ${label}`)))
+      .vector8((writer) => writer.raw(context))
+      .finish(),
+    length
+  )
+
+/**
+ * The schedule of one suite: every step of the figure, over one provider.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface KeySchedule {
+  readonly hash: HashAlgorithm
+  readonly early: (psk?: Uint8Array) => EarlySecret
+  readonly handshake: (early: EarlySecret, sharedSecret: Uint8Array) => HandshakeSecret
+  readonly main: (handshake: HandshakeSecret) => MainSecret
+  /** `transcript` ends with the ServerHello. */
+  readonly handshakeTraffic: (handshake: HandshakeSecret, transcript: TranscriptHash) => TrafficSecrets
+  /** `transcript` ends with the server's Finished. */
+  readonly applicationTraffic: (main: MainSecret, transcript: TranscriptHash) => TrafficSecrets
+  /** `transcript` ends with the server's Finished. */
+  readonly exporter: (main: MainSecret, transcript: TranscriptHash) => ExporterSecret
+  /** `transcript` ends with the client's Finished. */
+  readonly resumption: (main: MainSecret, transcript: TranscriptHash) => ResumptionSecret
+  /** The secret after a KeyUpdate (RFC 9846 §7.2). */
+  readonly update: (secret: TrafficSecret) => TrafficSecret
+  readonly trafficKeys: (secret: TrafficSecret) => TrafficKeys
+  /** The content of a Finished message (RFC 9846 §4.4.4). */
+  readonly verifyData: (secret: TrafficSecret, transcript: TranscriptHash) => Uint8Array
+  /** RFC 9846 §7.5. */
+  readonly exportKeyingMaterial: (
+    exporter: ExporterSecret,
+    label: string,
+    context: Uint8Array,
+    length: number
+  ) => Uint8Array
+}
+
+/**
+ * The key schedule of a suite.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (crypto: CryptoProviderService, suite: CipherSuiteInfo): KeySchedule => {
+  const { aead, hash } = suite
+  const size = hashLength[hash]
+  const zeros = new Uint8Array(size)
+  const emptyHash = crypto.hash(hash, empty)
+  const expand = (secret: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array =>
+    expandLabel(crypto, hash, secret, label, context, length)
+  const derive = (secret: Uint8Array, label: string, transcript: Uint8Array): Uint8Array =>
+    expand(secret, label, transcript, size)
+  const extract = (salt: Uint8Array, keyMaterial: Uint8Array): Uint8Array =>
+    hkdfExtract(crypto, hash, salt, keyMaterial)
+
+  return {
+    hash,
+    early: (psk = zeros) => extract(zeros, psk) as EarlySecret,
+    handshake: (early, sharedSecret) => extract(derive(early, "derived", emptyHash), sharedSecret) as HandshakeSecret,
+    main: (handshake) => extract(derive(handshake, "derived", emptyHash), zeros) as MainSecret,
+    handshakeTraffic: (handshake, transcript) => ({
+      client: derive(handshake, "c hs traffic", transcript) as TrafficSecret,
+      server: derive(handshake, "s hs traffic", transcript) as TrafficSecret
+    }),
+    applicationTraffic: (main, transcript) => ({
+      client: derive(main, "c ap traffic", transcript) as TrafficSecret,
+      server: derive(main, "s ap traffic", transcript) as TrafficSecret
+    }),
+    exporter: (main, transcript) => derive(main, "exp master", transcript) as ExporterSecret,
+    resumption: (main, transcript) => derive(main, "res master", transcript) as ResumptionSecret,
+    update: (secret) => expand(secret, "traffic upd", empty, size) as TrafficSecret,
+    trafficKeys: (secret) => ({
+      aead,
+      key: expand(secret, "key", empty, aeadLengths[aead].key),
+      iv: expand(secret, "iv", empty, 12)
+    }),
+    verifyData: (secret, transcript) => crypto.hmac(hash, expand(secret, "finished", empty, size), transcript),
+    exportKeyingMaterial: (exporter, label, context, length) =>
+      expand(derive(exporter, label, emptyHash), "exporter", crypto.hash(hash, context), length)
+  }
+}

@@ -1,0 +1,59 @@
+/**
+ * The hash over the handshake's messages (RFC 9846 §4.4.1). Which hash is known only with the ServerHello, so the
+ * first messages wait as bytes.
+ *
+ * @since 0.1.0
+ */
+import type { HashAlgorithm } from "../schema/Algorithms.ts"
+import { codes } from "../schema/HandshakeType.ts"
+import type { CryptoProviderService, IncrementalHash } from "./CryptoProvider.ts"
+import type { TranscriptHash } from "./KeySchedule.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export class Transcript {
+  #waiting: Array<Uint8Array> = []
+  #running: IncrementalHash | undefined
+  #hash: HashAlgorithm | undefined
+  readonly #crypto: CryptoProviderService
+
+  constructor(crypto: CryptoProviderService) {
+    this.#crypto = crypto
+  }
+
+  /** Adds a message, header included. */
+  add(message: Uint8Array): void {
+    if (this.#running === undefined) this.#waiting.push(message)
+    else this.#running.update(message)
+  }
+
+  /** Fixes the hash. Once only. */
+  begin(hash: HashAlgorithm): void {
+    this.#hash = hash
+    this.#running = this.#crypto.createHash(hash)
+    for (const message of this.#waiting) this.#running.update(message)
+    this.#waiting = []
+  }
+
+  /** Puts a hash in the place of the first ClientHello, as a HelloRetryRequest demands. */
+  retry(hash: HashAlgorithm): void {
+    this.begin(hash)
+    const first = this.digest()
+    this.#running = this.#crypto.createHash(hash)
+    this.#running.update(Uint8Array.of(codes.MessageHash, 0, 0, first.length))
+    this.#running.update(first)
+  }
+
+  /** Whether the hash is fixed, and to what. */
+  get hash(): HashAlgorithm | undefined {
+    return this.#hash
+  }
+
+  /** The hash of all messages so far. */
+  digest(): TranscriptHash {
+    if (this.#running === undefined) throw new Error("the transcript's hash is asked for before it is known")
+    return this.#running.digest() as TranscriptHash
+  }
+}
