@@ -1,0 +1,326 @@
+/**
+ * X.509 certificates (RFC 5280 §4.1) as values. Decoding is strict and total: whatever the bytes are, the answer is a
+ * certificate or a `DecodeError`.
+ *
+ * @since 0.1.0
+ */
+import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
+import * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+import * as AlgorithmIdentifier from "./AlgorithmIdentifier.ts"
+import type { DecodeError } from "./ByteReader.ts"
+import * as Bytes from "./Bytes.ts"
+import * as CertificateExtension from "./CertificateExtension.ts"
+import * as Der from "./Der.ts"
+import * as DistinguishedName from "./DistinguishedName.ts"
+import * as GeneralName from "./GeneralName.ts"
+import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
+import * as PublicKey from "./PublicKey.ts"
+
+interface Fields {
+  readonly der: Uint8Array
+  readonly tbs: Uint8Array
+  readonly version: 1 | 2 | 3
+  readonly serial: Uint8Array
+  readonly signatureAlgorithm: AlgorithmIdentifier.AlgorithmIdentifier
+  readonly issuer: DistinguishedName.DistinguishedName
+  readonly subject: DistinguishedName.DistinguishedName
+  readonly validity: readonly [notBefore: number, notAfter: number]
+  readonly publicKey: PublicKey.PublicKey
+  readonly extensions: ReadonlyArray<CertificateExtension.CertificateExtension>
+  readonly signature: Uint8Array
+}
+
+type Find<T extends CertificateExtension.CertificateExtension["_tag"]> =
+  Extract<CertificateExtension.CertificateExtension, { readonly _tag: T }> | undefined
+
+/**
+ * A certificate. All byte fields are views of `der`, which is the value's own copy. Two certificates are equal when
+ * their bytes are.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class Certificate implements Equal.Equal {
+  /** The whole certificate. */
+  readonly der: Uint8Array
+  /** What is signed. */
+  readonly tbs: Uint8Array
+  readonly version: 1 | 2 | 3
+  /** The content of the serial number's INTEGER. */
+  readonly serial: Uint8Array
+  readonly signatureAlgorithm: AlgorithmIdentifier.AlgorithmIdentifier
+  readonly issuer: DistinguishedName.DistinguishedName
+  readonly subject: DistinguishedName.DistinguishedName
+  readonly publicKey: PublicKey.PublicKey
+  /** In the order of the certificate; no two of one kind. */
+  readonly extensions: ReadonlyArray<CertificateExtension.CertificateExtension>
+  readonly signature: Uint8Array
+  readonly #validity: readonly [notBefore: number, notAfter: number]
+  #hash: number | undefined
+
+  /** From fields that belong together: `decode` is the way to one. */
+  constructor(fields: Fields) {
+    this.der = fields.der
+    this.tbs = fields.tbs
+    this.version = fields.version
+    this.serial = fields.serial
+    this.signatureAlgorithm = fields.signatureAlgorithm
+    this.issuer = fields.issuer
+    this.subject = fields.subject
+    this.publicKey = fields.publicKey
+    this.extensions = fields.extensions
+    this.signature = fields.signature
+    this.#validity = fields.validity
+  }
+
+  /** Lower-case hex without leading zeros; `-` before it where a CA made it negative. */
+  get serialNumber(): string {
+    const negative = this.serial[0]! >= 0x80
+    let value = BigInt(`0x${Bytes.toHex(this.serial)}`)
+    if (negative) value = (1n << BigInt(8 * this.serial.length)) - value
+    return `${negative ? "-" : ""}${value.toString(16)}`
+  }
+
+  get notBefore(): Date {
+    return new Date(this.#validity[0])
+  }
+
+  /** The last second of the certificate's life is part of it. */
+  get notAfter(): Date {
+    return new Date(this.#validity[1])
+  }
+
+  /** Whether a time, in milliseconds since 1970, is within the validity, to the second (RFC 5280 §4.1.2.5). */
+  isValidAt(time: number): boolean {
+    const second = Math.floor(time / 1000) * 1000
+    return this.#validity[0] <= time && second <= this.#validity[1]
+  }
+
+  /** The extension of a kind. */
+  extension<T extends CertificateExtension.CertificateExtension["_tag"]>(tag: T): Find<T> {
+    for (const extension of this.extensions) {
+      if (extension._tag === tag) return extension as Find<T>
+    }
+    return undefined
+  }
+
+  /** The extension with an object identifier. */
+  extensionByOid(oid: ObjectIdentifier): CertificateExtension.CertificateExtension | undefined {
+    return this.extensions.find((extension) => extension.oid === oid)
+  }
+
+  get basicConstraints(): CertificateExtension.BasicConstraints | undefined {
+    return this.extension("BasicConstraints")
+  }
+
+  get keyUsage(): ReadonlySet<CertificateExtension.KeyUsage> | undefined {
+    return this.extension("KeyUsage")?.usages
+  }
+
+  get extendedKeyUsage(): ReadonlyArray<ObjectIdentifier> | undefined {
+    return this.extension("ExtendedKeyUsage")?.purposes
+  }
+
+  /** The names of the subject; none where the certificate has no such extension. */
+  get subjectAltNames(): ReadonlyArray<GeneralName.GeneralName> {
+    return this.extension("SubjectAltName")?.names ?? []
+  }
+
+  get subjectKeyIdentifier(): Uint8Array | undefined {
+    return this.extension("SubjectKeyIdentifier")?.keyIdentifier
+  }
+
+  get authorityKeyIdentifier(): CertificateExtension.AuthorityKeyIdentifier | undefined {
+    return this.extension("AuthorityKeyIdentifier")
+  }
+
+  get nameConstraints(): CertificateExtension.NameConstraints | undefined {
+    return this.extension("NameConstraints")
+  }
+
+  /** Whether issuer and subject are the same name (RFC 5280 §6.1). Says nothing about who signed it. */
+  get isSelfIssued(): boolean {
+    return Equal.equals(this.issuer, this.subject)
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof Certificate && Bytes.equals(this.der, that.der)
+  }
+
+  [Hash.symbol](): number {
+    // The signature is as good as random, and short.
+    return (this.#hash ??= Hash.array(Array.from(this.signature.subarray(0, 32))))
+  }
+
+  /** Who it is about and who says so, on one line. */
+  toString(): string {
+    return `Certificate(${this.subject.isEmpty ? this.subjectAltNames.map(GeneralName.format).join(", ") : this.subject}, issued by ${this.issuer})`
+  }
+
+  toJSON(): unknown {
+    return {
+      _id: "Certificate",
+      version: this.version,
+      serialNumber: this.serialNumber,
+      subject: this.subject.toString(),
+      issuer: this.issuer.toString(),
+      notBefore: this.notBefore.toISOString(),
+      notAfter: this.notAfter.toISOString(),
+      subjectAltNames: this.subjectAltNames.map(GeneralName.format),
+      publicKey: PublicKey.format(this.publicKey),
+      signatureAlgorithm: AlgorithmIdentifier.format(this.signatureAlgorithm)
+    }
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): unknown {
+    return this.toJSON()
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Decoding
+// ---------------------------------------------------------------------------------------------------------------------
+
+const readExtensions = (reader: Der.DerReader): ReadonlyArray<CertificateExtension.CertificateExtension> => {
+  const extensions = reader.sequenceOf(CertificateExtension.read, 1, Der.Tag.Sequence, "Extensions")
+  const seen = new Set<string>()
+  for (const { oid } of extensions) {
+    if (seen.has(oid)) reader.fail(`the extension ${oid} twice`)
+    seen.add(oid)
+  }
+  return extensions
+}
+
+const readVersion = (reader: Der.DerReader): 1 | 2 | 3 => {
+  const version = reader.within(0xa0, (inner) => inner.unsigned())
+  if (version === 1 || version === 2) return (version + 1) as 2 | 3
+  return reader.fail(version === 0 ? "version 1 written out, which DER leaves out" : `version ${version + 1}`)
+}
+
+const readCertificate = (reader: Der.DerReader): Certificate => {
+  const outer = reader.sequence()
+
+  const tbsStart = outer.position
+  const tbs = outer.sequence("TBSCertificate")
+  const version = tbs.peek() === 0xa0 ? readVersion(tbs) : 1
+  const serial = tbs.integerBytes()
+  const innerAlgorithmStart = tbs.position
+  tbs.element()
+  const innerAlgorithm = tbs.bytes.subarray(innerAlgorithmStart, tbs.position)
+  const issuer = DistinguishedName.read(tbs)
+  const validity = tbs.within(Der.Tag.Sequence, (inner) => [inner.time(), inner.time()] as const, "Validity")
+  const subject = DistinguishedName.read(tbs)
+  const publicKey = PublicKey.read(tbs)
+  // RFC 5280 §4.1.2.8: unique identifiers are for versions 2 and 3, and nobody uses them.
+  for (const tag of [0x81, 0x82]) {
+    if (tbs.peek() !== tag) continue
+    if (version === 1) tbs.fail("a unique identifier in version 1")
+    tbs.bitString(tag)
+  }
+  const extensions = tbs.optional(0xa3, readExtensions) ?? []
+  if (extensions.length > 0 && version !== 3) tbs.fail(`extensions in version ${version}`)
+  tbs.finish()
+  const tbsBytes = outer.bytes.subarray(tbsStart, outer.position)
+
+  const signatureAlgorithm = AlgorithmIdentifier.read(outer)
+  // §4.1.1.2. Were they different, the algorithm would not be covered by the signature.
+  if (!Bytes.equals(signatureAlgorithm.der, innerAlgorithm)) outer.fail("two signature algorithms that differ")
+  const signature = outer.bitStringBytes()
+  outer.finish()
+  return new Certificate({
+    der: reader.bytes,
+    tbs: tbsBytes,
+    version,
+    serial,
+    signatureAlgorithm,
+    issuer,
+    subject,
+    validity,
+    publicKey,
+    extensions,
+    signature
+  })
+}
+
+const decodeOwned = Der.decode("Certificate", readCertificate)
+
+/**
+ * A certificate from its DER, exactly. The bytes are copied, so the value does not keep a larger buffer alive.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decode = (der: Uint8Array): Either.Either<Certificate, DecodeError> => decodeOwned(new Uint8Array(der))
+
+// Servers meet the same clients again, and clients the same servers and intermediates. Found by length and the end of the
+// signature, confirmed byte by byte. What is larger than any certificate of an honest peer is not worth the memory.
+const cache = new Map<number, Certificate>()
+const cacheEntries = 256
+const cacheEntryBytes = 8192
+
+/**
+ * As `decode`, but the same bytes give the same value again while it is among those used lately.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decodeCached = (der: Uint8Array): Either.Either<Certificate, DecodeError> => {
+  const size = der.length
+  if (size < 64 || size > cacheEntryBytes) return decode(der)
+  let key = size
+  for (let i = size - 16; i < size; i++) key = (Math.imul(key, 31) + der[i]!) | 0
+  const known = cache.get(key)
+  if (known !== undefined && Bytes.equals(known.der, der)) {
+    // A Map keeps the order of insertion: what was used last goes last, and the first is the one to forget.
+    cache.delete(key)
+    cache.set(key, known)
+    return Either.right(known)
+  }
+  const decoded = decode(der)
+  if (Either.isRight(decoded)) {
+    cache.delete(key)
+    cache.set(key, decoded.right)
+    if (cache.size > cacheEntries) cache.delete(cache.keys().next().value!)
+  }
+  return decoded
+}
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isCertificate = (u: unknown): u is Certificate => u instanceof Certificate
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Schemas
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CertificateFromSelf: Schema.Schema<Certificate> = Schema.declare(isCertificate, {
+  identifier: "Certificate",
+  description: "an X.509 certificate",
+  pretty: () => (certificate) => certificate.toString(),
+  equivalence: () => (a, b) => Equal.equals(a, b)
+})
+
+/**
+ * A certificate from and to its DER.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CertificateFromDer: Schema.Schema<Certificate, Uint8Array> = Schema.transformOrFail(
+  Schema.Uint8ArrayFromSelf,
+  CertificateFromSelf,
+  {
+    strict: true,
+    decode: (der, _, ast) => Either.mapLeft(decode(der), (error) => new ParseResult.Type(ast, der, error.message)),
+    encode: (certificate) => ParseResult.succeed(certificate.der)
+  }
+)

@@ -1,0 +1,326 @@
+/**
+ * Extensions of certificates (RFC 5280 §4.2), typed where we know them; the others stay as they came.
+ *
+ * @since 0.1.0
+ */
+import * as Der from "./Der.ts"
+import * as GeneralName from "./GeneralName.ts"
+import { oids } from "./ObjectIdentifier.ts"
+import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
+
+/**
+ * What every extension has. `value` is the content of its OCTET STRING.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Raw {
+  readonly oid: ObjectIdentifier
+  readonly critical: boolean
+  readonly value: Uint8Array
+}
+
+/**
+ * RFC 5280 §4.2.1.9. `pathLength` is how many intermediate certificates may follow.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface BasicConstraints {
+  readonly ca: boolean
+  readonly pathLength: number | undefined
+}
+
+/**
+ * The bits of a key usage, in the order of RFC 5280 §4.2.1.3.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const keyUsages = [
+  "digitalSignature",
+  "nonRepudiation",
+  "keyEncipherment",
+  "dataEncipherment",
+  "keyAgreement",
+  "keyCertSign",
+  "cRLSign",
+  "encipherOnly",
+  "decipherOnly"
+] as const
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type KeyUsage = (typeof keyUsages)[number]
+
+/**
+ * RFC 5280 §4.2.1.1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AuthorityKeyIdentifier {
+  readonly keyIdentifier: Uint8Array | undefined
+  readonly issuer: ReadonlyArray<GeneralName.GeneralName> | undefined
+  /** The INTEGER's content, two's complement. */
+  readonly serialNumber: Uint8Array | undefined
+}
+
+/**
+ * RFC 5280 §4.2.1.10. `minimum` is always 0 and `maximum` absent, as the RFC demands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface NameConstraints {
+  readonly permitted: ReadonlyArray<GeneralName.GeneralName> | undefined
+  readonly excluded: ReadonlyArray<GeneralName.GeneralName> | undefined
+}
+
+/**
+ * RFC 5280 §4.2.2.1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface AccessDescription {
+  readonly method: ObjectIdentifier
+  readonly location: GeneralName.GeneralName
+}
+
+/**
+ * RFC 5280 §4.2.1.11.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PolicyConstraints {
+  readonly requireExplicitPolicy: number | undefined
+  readonly inhibitPolicyMapping: number | undefined
+}
+
+/**
+ * An extension by what it says. Open: `Unknown` is one we have no type for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CertificateExtension =
+  | ({ readonly _tag: "BasicConstraints" } & BasicConstraints & Raw)
+  | ({ readonly _tag: "KeyUsage"; readonly usages: ReadonlySet<KeyUsage> } & Raw)
+  | ({ readonly _tag: "ExtendedKeyUsage"; readonly purposes: ReadonlyArray<ObjectIdentifier> } & Raw)
+  | ({ readonly _tag: "SubjectAltName"; readonly names: ReadonlyArray<GeneralName.GeneralName> } & Raw)
+  | ({ readonly _tag: "IssuerAltName"; readonly names: ReadonlyArray<GeneralName.GeneralName> } & Raw)
+  | ({ readonly _tag: "SubjectKeyIdentifier"; readonly keyIdentifier: Uint8Array } & Raw)
+  | ({ readonly _tag: "AuthorityKeyIdentifier" } & AuthorityKeyIdentifier & Raw)
+  | ({ readonly _tag: "NameConstraints" } & NameConstraints & Raw)
+  | ({ readonly _tag: "AuthorityInfoAccess"; readonly descriptions: ReadonlyArray<AccessDescription> } & Raw)
+  | ({ readonly _tag: "PolicyConstraints" } & PolicyConstraints & Raw)
+  | ({ readonly _tag: "InhibitAnyPolicy"; readonly skipCertificates: number } & Raw)
+  | ({ readonly _tag: "Unknown" } & Raw)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Reading
+// ---------------------------------------------------------------------------------------------------------------------
+
+// DER leaves out a BOOLEAN that has its default, but CAs have written FALSE here and in `critical` for decades, and
+// nothing can be smuggled in that way: every validator of the web's PKI reads it (so does mozilla::pkix, by name).
+const optionalBoolean = (reader: Der.DerReader): boolean =>
+  reader.peek() === Der.Tag.Boolean ? reader.boolean() : false
+
+const basicConstraints = (reader: Der.DerReader): BasicConstraints =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    const ca = optionalBoolean(inner)
+    return { ca, pathLength: inner.peek() === Der.Tag.Integer ? inner.unsigned() : undefined }
+  })
+
+const keyUsage = (reader: Der.DerReader): ReadonlySet<KeyUsage> => {
+  const { bytes } = reader.bitString()
+  return new Set(keyUsages.filter((_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0))
+}
+
+const extendedKeyUsage = (reader: Der.DerReader) => reader.sequenceOf((item) => item.oid(), 1)
+
+const authorityKeyIdentifier = (reader: Der.DerReader): AuthorityKeyIdentifier =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    const keyIdentifier = inner.peek() === 0x80 ? inner.octetString(0x80) : undefined
+    const issuer = inner.peek() === 0xa1 ? GeneralName.readList(inner, 0xa1) : undefined
+    const serialNumber = inner.peek() === 0x82 ? inner.integerBytes(0x82) : undefined
+    return { keyIdentifier, issuer, serialNumber }
+  })
+
+const subtree = (reader: Der.DerReader): GeneralName.GeneralName =>
+  reader.within(Der.Tag.Sequence, (inner) => GeneralName.read(inner, "range"))
+
+const subtrees = (reader: Der.DerReader, tag: number) =>
+  reader.peek() === tag ? reader.sequenceOf(subtree, 1, tag) : undefined
+
+const nameConstraints = (reader: Der.DerReader): NameConstraints =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    const permitted = subtrees(inner, 0xa0)
+    const excluded = subtrees(inner, 0xa1)
+    if (permitted === undefined && excluded === undefined) inner.fail("name constraints that constrain nothing")
+    return { permitted, excluded }
+  })
+
+const authorityInfoAccess = (reader: Der.DerReader): ReadonlyArray<AccessDescription> =>
+  reader.sequenceOf(
+    (item) => item.within(Der.Tag.Sequence, (inner) => ({ method: inner.oid(), location: GeneralName.read(inner) })),
+    1
+  )
+
+const policyConstraints = (reader: Der.DerReader): PolicyConstraints =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    const requireExplicitPolicy = inner.peek() === 0x80 ? inner.unsigned(0x80) : undefined
+    const inhibitPolicyMapping = inner.peek() === 0x81 ? inner.unsigned(0x81) : undefined
+    if (requireExplicitPolicy === undefined && inhibitPolicyMapping === undefined) {
+      inner.fail("policy constraints that constrain nothing")
+    }
+    return { requireExplicitPolicy, inhibitPolicyMapping }
+  })
+
+const readers: ReadonlyMap<string, (reader: Der.DerReader, raw: Raw) => CertificateExtension> = new Map<
+  string,
+  (reader: Der.DerReader, raw: Raw) => CertificateExtension
+>([
+  [oids.basicConstraints, (reader, raw) => ({ _tag: "BasicConstraints", ...raw, ...basicConstraints(reader) })],
+  [oids.keyUsage, (reader, raw) => ({ _tag: "KeyUsage", ...raw, usages: keyUsage(reader) })],
+  [oids.extendedKeyUsage, (reader, raw) => ({ _tag: "ExtendedKeyUsage", ...raw, purposes: extendedKeyUsage(reader) })],
+  [oids.subjectAltName, (reader, raw) => ({ _tag: "SubjectAltName", ...raw, names: GeneralName.readList(reader) })],
+  [oids.issuerAltName, (reader, raw) => ({ _tag: "IssuerAltName", ...raw, names: GeneralName.readList(reader) })],
+  [
+    oids.subjectKeyIdentifier,
+    (reader, raw) => ({ _tag: "SubjectKeyIdentifier", ...raw, keyIdentifier: reader.octetString() })
+  ],
+  [
+    oids.authorityKeyIdentifier,
+    (reader, raw) => ({ _tag: "AuthorityKeyIdentifier", ...raw, ...authorityKeyIdentifier(reader) })
+  ],
+  [oids.nameConstraints, (reader, raw) => ({ _tag: "NameConstraints", ...raw, ...nameConstraints(reader) })],
+  [
+    oids.authorityInfoAccess,
+    (reader, raw) => ({ _tag: "AuthorityInfoAccess", ...raw, descriptions: authorityInfoAccess(reader) })
+  ],
+  [oids.policyConstraints, (reader, raw) => ({ _tag: "PolicyConstraints", ...raw, ...policyConstraints(reader) })],
+  [oids.inhibitAnyPolicy, (reader, raw) => ({ _tag: "InhibitAnyPolicy", ...raw, skipCertificates: reader.unsigned() })]
+])
+
+/**
+ * Reads one extension within a decoder.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const read = (reader: Der.DerReader): CertificateExtension => {
+  const inner = reader.sequence()
+  const oid = inner.oid()
+  const critical = optionalBoolean(inner)
+  const value = inner.octetString()
+  inner.finish()
+  const raw: Raw = { oid, critical, value }
+  const readValue = readers.get(oid)
+  return readValue === undefined
+    ? { _tag: "Unknown", ...raw }
+    : Der.decodeNested(reader, value, "Extension", (nested) => readValue(nested, raw))
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Writing
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The DER of an extension, from its content.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encode = (extension: Raw): Uint8Array =>
+  extension.critical
+    ? Der.sequence(Der.oid(extension.oid), Der.boolean(true), Der.octetString(extension.value))
+    : Der.sequence(Der.oid(extension.oid), Der.octetString(extension.value))
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeBasicConstraints = (constraints: BasicConstraints): Raw => ({
+  oid: oids.basicConstraints,
+  critical: true,
+  value: Der.sequence(
+    ...(constraints.ca ? [Der.boolean(true)] : []),
+    ...(constraints.pathLength === undefined ? [] : [Der.integer(constraints.pathLength)])
+  )
+})
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeKeyUsage = (usages: Iterable<KeyUsage>): Raw => {
+  const bits = Array.from(usages, (usage) => keyUsages.indexOf(usage))
+  const last = Math.max(...bits)
+  const bytes = new Uint8Array((last >> 3) + 1)
+  for (const bit of bits) bytes[bit >> 3]! |= 0x80 >> (bit & 7)
+  // X.690 §11.2.2: a list of named bits ends with the last one that is set.
+  return { oid: oids.keyUsage, critical: true, value: Der.bitString(bytes, 7 - (last & 7)) }
+}
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeExtendedKeyUsage = (purposes: Iterable<ObjectIdentifier>): Raw => ({
+  oid: oids.extendedKeyUsage,
+  critical: false,
+  value: Der.sequence(...Array.from(purposes, Der.oid))
+})
+
+/**
+ * Critical when the subject is empty (RFC 5280 §4.2.1.6).
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeSubjectAltName = (names: Iterable<GeneralName.GeneralName>, critical: boolean): Raw => ({
+  oid: oids.subjectAltName,
+  critical,
+  value: Der.sequence(...Array.from(names, GeneralName.encode))
+})
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeSubjectKeyIdentifier = (keyIdentifier: Uint8Array): Raw => ({
+  oid: oids.subjectKeyIdentifier,
+  critical: false,
+  value: Der.octetString(keyIdentifier)
+})
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeAuthorityKeyIdentifier = (keyIdentifier: Uint8Array): Raw => ({
+  oid: oids.authorityKeyIdentifier,
+  critical: false,
+  value: Der.sequence(Der.value(0x80, keyIdentifier))
+})
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeNameConstraints = (constraints: NameConstraints): Raw => {
+  const list = (tag: number, names: ReadonlyArray<GeneralName.GeneralName> | undefined) =>
+    names === undefined || names.length === 0
+      ? []
+      : [Der.value(tag, ...names.map((name) => Der.sequence(GeneralName.encode(name))))]
+  return {
+    oid: oids.nameConstraints,
+    critical: true,
+    value: Der.sequence(...list(0xa0, constraints.permitted), ...list(0xa1, constraints.excluded))
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * Names of issuers and subjects (X.501, RFC 5280 §4.1.2.4): read from DER, shown as RFC 4514 has it, and compared as
+ * RFC 5280 §7.1 asks.
+ *
+ * @since 0.1.0
+ */
+import * as Equal from "effect/Equal"
+import * as Hash from "effect/Hash"
+import * as Bytes from "./Bytes.ts"
+import * as Der from "./Der.ts"
+import * as ObjectIdentifier from "./ObjectIdentifier.ts"
+
+/**
+ * One attribute of a name. `value` is its text; an attribute that is not text has the hex of its DER there, after `#`,
+ * as RFC 4514 §2.4 writes it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Attribute {
+  readonly type: ObjectIdentifier.ObjectIdentifier
+  readonly value: string
+  /** The identifier octet of the value in DER. */
+  readonly tag: number
+}
+
+// RFC 4514 §3 has CN, L, ST, O, OU, C, STREET, DC and UID; the others are what OpenSSL and Node print.
+const shortNames: { readonly [N in ObjectIdentifier.KnownName]?: string } = {
+  commonName: "CN",
+  locality: "L",
+  stateOrProvince: "ST",
+  organization: "O",
+  organizationalUnit: "OU",
+  country: "C",
+  street: "STREET",
+  domainComponent: "DC",
+  userId: "UID",
+  surname: "SN",
+  givenName: "GN",
+  deviceSerialNumber: "serialNumber"
+}
+
+/**
+ * The short name of an attribute type (`CN`), or what else we know it by, or its dotted text.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const attributeName = (type: ObjectIdentifier.ObjectIdentifier): string => {
+  const known = ObjectIdentifier.knownName(type)
+  return known === undefined ? type : (shortNames[known] ?? known)
+}
+
+const typesByName = new Map<string, ObjectIdentifier.ObjectIdentifier>(
+  Object.entries(ObjectIdentifier.oids).flatMap(([name, oid]) =>
+    [name, shortNames[name as ObjectIdentifier.KnownName]].flatMap((n) =>
+      n === undefined ? [] : [[n.toLowerCase(), oid] as const]
+    )
+  )
+)
+
+/**
+ * The type of an attribute from a name of it (`CN`, `commonName`, whatever its case) or from its dotted text.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const attributeType = (name: string): ObjectIdentifier.ObjectIdentifier | undefined =>
+  typesByName.get(name.toLowerCase()) ?? (ObjectIdentifier.isObjectIdentifier(name) ? name : undefined)
+
+const escapeValue = (text: string): string =>
+  text.startsWith("#") && /^#[0-9a-f]+$/.test(text)
+    ? text
+    : text
+        .replace(/[",+;<>\\]/g, "\\$&")
+        .replace(/^[ #]/, "\\$&")
+        .replace(/ $/, "\\ ")
+        // Controls would forge lines in a log; RFC 4514 §2.4 allows any character to be written as its bytes.
+        .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
+          Array.from(new TextEncoder().encode(character), (byte) => `\\${byte.toString(16).padStart(2, "0")}`).join("")
+        )
+
+/**
+ * A name: a sequence of sets of attributes, nearly always of one each. Equal when RFC 5280 §7.1 has it equal: case,
+ * kind of string and repeated spaces do not count.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export class DistinguishedName implements Equal.Equal {
+  readonly der: Uint8Array
+  readonly rdns: ReadonlyArray<ReadonlyArray<Attribute>>
+  #key: string | undefined
+
+  constructor(der: Uint8Array, rdns: ReadonlyArray<ReadonlyArray<Attribute>>) {
+    this.der = der
+    this.rdns = rdns
+  }
+
+  get isEmpty(): boolean {
+    return this.rdns.length === 0
+  }
+
+  /** All attributes, in the order of the encoding. */
+  get attributes(): ReadonlyArray<Attribute> {
+    return this.rdns.flat()
+  }
+
+  /** The values of one attribute, by its name or dotted text, in the order of the encoding. */
+  values(name: string): ReadonlyArray<string> {
+    const type = attributeType(name)
+    return this.attributes.flatMap((attribute) => (attribute.type === type ? [attribute.value] : []))
+  }
+
+  /** The last, so most specific, common name. */
+  get commonName(): string | undefined {
+    return this.values("CN").at(-1)
+  }
+
+  /** A text that two names share exactly when they are equal. */
+  get key(): string {
+    return (this.#key ??= this.rdns.map(rdnKey).join("\u0001"))
+  }
+
+  /** Whether the DER of a name is this one's, to the byte. */
+  equalsDer(der: Uint8Array): boolean {
+    return Bytes.equals(this.der, der)
+  }
+
+  [Equal.symbol](that: unknown): boolean {
+    return that instanceof DistinguishedName && (Bytes.equals(this.der, that.der) || this.key === that.key)
+  }
+
+  [Hash.symbol](): number {
+    return Hash.string(this.key)
+  }
+
+  /** RFC 4514: the most specific attribute first, `CN=www.example.com,O=Example`. */
+  toString(): string {
+    return [...this.rdns]
+      .reverse()
+      .map((rdn) => rdn.map(({ type, value }) => `${attributeName(type)}=${escapeValue(value)}`).join("+"))
+      .join(",")
+  }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return this.toString()
+  }
+}
+
+/**
+ * A text that two relative names share exactly when they are equal (RFC 5280 §7.1, by way of RFC 4518's preparation).
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const rdnKey = (rdn: ReadonlyArray<Attribute>): string => {
+  const parts = rdn.map(({ tag, type, value }) => `${type}=${comparable.has(tag) ? prepare(value) : `${tag}:${value}`}`)
+  return parts.length === 1 ? parts[0]! : parts.sort().join("\u0002")
+}
+
+const comparable: ReadonlySet<number> = new Set<number>([
+  Der.Tag.Utf8String,
+  Der.Tag.PrintableString,
+  Der.Tag.TeletexString,
+  Der.Tag.Ia5String,
+  Der.Tag.VisibleString,
+  Der.Tag.NumericString,
+  Der.Tag.BmpString,
+  Der.Tag.UniversalString
+])
+
+// The separators of `key` are controls, which cannot survive here: no value can pose as two.
+const prepare = (text: string): string =>
+  text
+    .normalize("NFKC")
+    .toLowerCase()
+    .replace(/[\u0000-\u0008\u000e-\u001f\u007f]/g, "\ufffd")
+    .replace(/\s+/g, " ")
+    .replace(/^ | $/g, "")
+
+const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const isAscii = (bytes: Uint8Array): boolean => {
+  for (let i = 0; i < bytes.length; i++) {
+    if (bytes[i]! >= 0x80) return false
+  }
+  return true
+}
+
+const readValue = (reader: Der.DerReader): { readonly tag: number; readonly value: string } => {
+  const tag = reader.peek()
+  switch (tag) {
+    case Der.Tag.PrintableString:
+    case Der.Tag.Utf8String: {
+      const bytes = reader.content(tag)
+      if (isAscii(bytes)) return { tag, value: Bytes.toLatin1(bytes) }
+      // Some CAs put UTF-8 or Latin-1 in a PrintableString; the name is theirs, we only have to show it.
+      if (tag === Der.Tag.PrintableString) return { tag, value: Bytes.toLatin1(bytes) }
+      try {
+        return { tag, value: strictUtf8.decode(bytes) }
+      } catch {
+        return reader.fail("a UTF8String that is not UTF-8")
+      }
+    }
+    case Der.Tag.TeletexString:
+    case Der.Tag.Ia5String:
+    case Der.Tag.VisibleString:
+    case Der.Tag.NumericString:
+      return { tag, value: Bytes.toLatin1(reader.content(tag)) }
+    case Der.Tag.BmpString: {
+      const bytes = reader.content(tag)
+      if (bytes.length % 2 !== 0) reader.fail("a BMPString of an odd number of bytes")
+      let value = ""
+      for (let i = 0; i < bytes.length; i += 2) value += String.fromCharCode(bytes[i]! * 256 + bytes[i + 1]!)
+      return { tag, value }
+    }
+    case Der.Tag.UniversalString: {
+      const bytes = reader.content(tag)
+      if (bytes.length % 4 !== 0) reader.fail("a UniversalString of bytes that are not fours")
+      let value = ""
+      for (let i = 0; i < bytes.length; i += 4) {
+        const point = ((bytes[i]! * 256 + bytes[i + 1]!) * 256 + bytes[i + 2]!) * 256 + bytes[i + 3]!
+        if (point > 0x10ffff) reader.fail("a UniversalString with something that is no character")
+        value += String.fromCodePoint(point)
+      }
+      return { tag, value }
+    }
+    default:
+      return { tag, value: `#${Bytes.toHex(reader.element())}` }
+  }
+}
+
+const readAttribute = (reader: Der.DerReader): Attribute => {
+  const inner = reader.sequence()
+  const type = inner.oid()
+  const { tag, value } = readValue(inner)
+  inner.finish()
+  return { type, value, tag }
+}
+
+/**
+ * Reads a relative name: a SET OF attributes, at least one.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const readRdn = (reader: Der.DerReader, tag: number = Der.Tag.Set): ReadonlyArray<Attribute> =>
+  reader.sequenceOf(readAttribute, 1, tag)
+
+/**
+ * Reads a name within a decoder.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const read = (reader: Der.DerReader): DistinguishedName => {
+  const start = reader.position
+  const rdns = reader.sequenceOf(readRdnSet)
+  return new DistinguishedName(reader.bytes.subarray(start, reader.position), rdns)
+}
+
+const readRdnSet = (reader: Der.DerReader) => readRdn(reader)
+
+/**
+ * A name from its DER.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const decode = Der.decode("Name", read)
+
+const printable = /^[A-Za-z0-9 '()+,\-./:=?]*$/
+
+// RFC 5280 appendix A fixes the string type of these; everything else is a UTF8String (§4.1.2.4).
+const encodeValue = (type: ObjectIdentifier.ObjectIdentifier, value: string): Uint8Array => {
+  switch (type) {
+    case ObjectIdentifier.oids.country:
+    case ObjectIdentifier.oids.deviceSerialNumber:
+    case ObjectIdentifier.oids.dnQualifier:
+    case ObjectIdentifier.oids.jurisdictionCountry:
+      return printable.test(value) ? Der.ascii(value, Der.Tag.PrintableString) : Der.utf8String(value)
+    case ObjectIdentifier.oids.emailAddress:
+    case ObjectIdentifier.oids.domainComponent:
+      // eslint-disable-next-line no-control-regex
+      return /^[\x00-\x7f]*$/.test(value) ? Der.ascii(value) : Der.utf8String(value)
+    default:
+      return Der.utf8String(value)
+  }
+}
+
+/**
+ * A name of the given attributes, the most general first (`C`, `O`, `CN`).
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromAttributes = (
+  attributes: Iterable<readonly [type: ObjectIdentifier.ObjectIdentifier, value: string]>
+): DistinguishedName => {
+  const rdns: Array<ReadonlyArray<Attribute>> = []
+  const sets: Array<Uint8Array> = []
+  for (const [type, value] of attributes) {
+    const encoded = encodeValue(type, value)
+    rdns.push([{ type, value, tag: encoded[0]! }])
+    sets.push(Der.setOf(Der.sequence(Der.oid(type), encoded)))
+  }
+  return new DistinguishedName(Der.sequence(...sets), rdns)
+}
+
+/**
+ * The name without attributes.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const empty: DistinguishedName = fromAttributes([])
