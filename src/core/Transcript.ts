@@ -37,13 +37,12 @@ export class Transcript {
     this.#waiting = []
   }
 
-  /** Puts a hash in the place of the first ClientHello, as a HelloRetryRequest demands. */
+  /** Fixes the hash and puts the hash of the first ClientHello in its place, as a HelloRetryRequest demands. */
   retry(hash: HashAlgorithm): void {
+    const [first, ...later] = this.#waiting
+    const digest = this.#crypto.hash(hash, first!)
+    this.#waiting = [Uint8Array.of(codes.MessageHash, 0, 0, digest.length), digest, ...later]
     this.begin(hash)
-    const first = this.digest()
-    this.#running = this.#crypto.createHash(hash)
-    this.#running.update(Uint8Array.of(codes.MessageHash, 0, 0, first.length))
-    this.#running.update(first)
   }
 
   /** Whether the hash is fixed, and to what. */

@@ -1,0 +1,280 @@
+/**
+ * Proofs (RFC 9846 §4.4): that a peer owns the key of its certificate, that the certificate is who it should be, that
+ * both sides saw the same handshake. Each proof is a branded value that only its check can make, so that code which
+ * needs one cannot be reached without it.
+ *
+ * @since 0.1.0
+ */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Arr from "effect/Array"
+import type * as Brand from "effect/Brand"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import type * as Option from "effect/Option"
+import { concat } from "../schema/Bytes.ts"
+import * as Certificate from "../schema/Certificate.ts"
+import type { Extension } from "../schema/Extension.ts"
+import type * as Message from "../schema/HandshakeMessage.ts"
+import type { PublicKey } from "../schema/PublicKey.ts"
+import type { ServerName } from "../schema/ServerName.ts"
+import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
+import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import type { TlsError } from "../schema/TlsError.ts"
+import { CertificateError } from "../schema/TlsError.ts"
+import type { CryptoError } from "./CryptoProvider.ts"
+import { CryptoProvider } from "./CryptoProvider.ts"
+import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
+import type { HandshakePolicy } from "./HandshakePolicy.ts"
+import type { ChosenIdentity } from "./Identity.ts"
+import type { KeySchedule, TrafficSecret, TranscriptHash } from "./KeySchedule.ts"
+import type { Verification } from "./Verifier.ts"
+
+/**
+ * The peer signed this handshake with the key of its leaf certificate.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type KeyPossession = Brand.Brand<"effect-tls/KeyPossession"> & {
+  readonly certificates: NonEmptyReadonlyArray<Certificate.Certificate>
+  readonly scheme: SignatureSchemeInfo
+}
+
+/**
+ * The verifier accepted a peer that owns its key.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type VerifiedPeer = Brand.Brand<"effect-tls/VerifiedPeer"> & {
+  readonly possession: KeyPossession
+  readonly verification: Verification
+}
+
+/**
+ * The peer's Finished is right: it saw the handshake that we saw.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type FinishedVerified = Brand.Brand<"effect-tls/FinishedVerified"> & { readonly by: Role }
+
+const encoder = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
+
+const signaturePrefix: { readonly [R in Role]: Uint8Array } = {
+  client: concat([new Uint8Array(64).fill(0x20), encoder("TLS 1.3, client CertificateVerify"), Uint8Array.of(0)]),
+  server: concat([new Uint8Array(64).fill(0x20), encoder("TLS 1.3, server CertificateVerify"), Uint8Array.of(0)])
+}
+
+/**
+ * What a CertificateVerify signs (RFC 9846 §4.4.3).
+ *
+ * @since 0.1.0
+ * @category signatures
+ */
+export const signedContent = (signer: Role, transcript: TranscriptHash): Uint8Array =>
+  concat([signaturePrefix[signer], transcript])
+
+/**
+ * Whether a scheme is made for a key: in TLS 1.3 an ECDSA scheme names its curve, and `rsae` and `pss` their key type.
+ *
+ * @since 0.1.0
+ * @category signatures
+ */
+export const schemeFits = ({ key: wanted }: SignatureSchemeInfo, key: PublicKey): boolean =>
+  wanted._tag === key._tag && (wanted._tag !== "Ec" || (key._tag === "Ec" && wanted.curve === key.curve))
+
+/**
+ * The signatures we accept, as extensions of a ClientHello or CertificateRequest. Schemes for certificates only stand in signature_algorithms too, since that is where servers look; when that says more
+ * than certificates may have, signature_algorithms_cert says what they may (RFC 9846 §4.2.3).
+ *
+ * @since 0.1.0
+ * @category signatures
+ */
+export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Extension> => {
+  const forCertificates = policy.certificateSignatureSchemes.map((scheme) => scheme.code)
+  const schemes = Arr.dedupe([...policy.signatureSchemes.map((scheme) => scheme.code), ...forCertificates])
+  return [
+    { _tag: "SignatureAlgorithms", schemes },
+    ...(forCertificates.length < schemes.length
+      ? [{ _tag: "SignatureAlgorithmsCert" as const, schemes: forCertificates }]
+      : [])
+  ]
+}
+
+/**
+ * Runs an effect of the user's, or of the provider's, inside a handshake: what it fails with, a defect included, ends
+ * this connection with `internal_error`, and nothing else. The protocol's own errors pass.
+ *
+ * @since 0.1.0
+ * @category hooks
+ */
+export const guard = <A, E>(
+  flight: HandshakeChannel,
+  reason: "HookFailed" | "SigningFailed" | "CryptoFailed",
+  what: string,
+  effect: Effect.Effect<A, E>
+): Effect.Effect<A, TlsError> =>
+  Effect.catchAllCause(effect, (cause) => {
+    // Interruption of the handshake itself never comes here; a hook that interrupts itself failed.
+    const error = Cause.squash(cause)
+    if (isProtocolError(error)) return Effect.fail(error)
+    return flight.fail(reason, `${what} failed`, error)
+  })
+
+const protocolTags: ReadonlySet<unknown> = new Set(["CertificateError", "HandshakeError"])
+
+const isProtocolError = (error: unknown): error is TlsError =>
+  error instanceof Error && "_tag" in error && protocolTags.has(error._tag)
+
+/**
+ * The provider's errors as the protocol's: what the peer sent is its fault, everything else ours.
+ *
+ * @since 0.1.0
+ * @category hooks
+ */
+export const guardCrypto = <A>(
+  flight: HandshakeChannel,
+  what: string,
+  effect: Effect.Effect<A, CryptoError>
+): Effect.Effect<A, TlsError> =>
+  guard(
+    flight,
+    "CryptoFailed",
+    what,
+    Effect.catchAll(effect, (error): Effect.Effect<never, CryptoError | TlsError> =>
+      error.reason === "InvalidPeerInput"
+        ? flight.fail("IllegalParameter", `${what}: ${error.detail}`)
+        : Effect.fail(error)
+    )
+  )
+
+/**
+ * The certificates of a Certificate message, decoded, or none where the peer has none to show.
+ *
+ * @since 0.1.0
+ * @category certificates
+ */
+export const decodeChain = (
+  message: Message.Certificate
+): Effect.Effect<ReadonlyArray<Certificate.Certificate>, CertificateError> =>
+  Effect.forEach(message.entries, ({ certificate }, depth) =>
+    Either.mapLeft(
+      Certificate.decodeCached(certificate),
+      (error) =>
+        new CertificateError({
+          reason: "Malformed",
+          message: `certificate ${depth}: ${error.message}`,
+          depth,
+          chain: []
+        })
+    )
+  )
+
+/**
+ * Checks a CertificateVerify. `transcript` is the hash up to the Certificate message.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const verifyPossession = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  certificates: NonEmptyReadonlyArray<Certificate.Certificate>,
+  proof: Message.CertificateVerify,
+  transcript: TranscriptHash
+) {
+  const scheme = policy.signatureSchemes.find((offered) => offered.code === proof.scheme && offered.handshake)
+  if (scheme === undefined) {
+    return yield* flight.fail(
+      "IllegalParameter",
+      `the peer signed with ${SignatureScheme.name(proof.scheme)}, which was not offered`
+    )
+  }
+  const key = Arr.headNonEmpty(certificates).publicKey
+  if (!schemeFits(scheme, key)) {
+    return yield* flight.fail("IllegalParameter", `the peer signed with ${scheme.name}, which its key cannot`)
+  }
+  const signer = flight.role === "client" ? "server" : "client"
+  const valid = yield* guardCrypto(
+    flight,
+    "verifying the peer's signature",
+    flight.crypto.verify(scheme.algorithm, key, signedContent(signer, transcript), proof.signature)
+  )
+  if (!valid) return yield* flight.fail("BadSignature", "the signature in CertificateVerify is wrong")
+  return { certificates, scheme } as KeyPossession
+})
+
+/**
+ * Asks the verifier about a peer that owns its key.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const verifyPeer = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  possession: KeyPossession,
+  serverName: Option.Option<ServerName>
+) {
+  const verification = yield* guard(
+    flight,
+    "HookFailed",
+    `the verifier ${policy.verifier.name}`,
+    Effect.provideService(
+      policy.verifier.verify({
+        role: flight.role === "client" ? "server" : "client",
+        certificates: possession.certificates,
+        serverName,
+        signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
+        limits: policy.limits
+      }),
+      CryptoProvider,
+      flight.crypto
+    )
+  )
+  return { possession, verification } as VerifiedPeer
+})
+
+/**
+ * Checks a Finished. `transcript` is the hash up to it, `secret` the peer's handshake traffic secret.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const verifyFinished = (
+  flight: HandshakeChannel,
+  schedule: KeySchedule,
+  secret: TrafficSecret,
+  finished: Message.Finished,
+  transcript: TranscriptHash
+): Effect.Effect<FinishedVerified, TlsError> =>
+  flight.crypto.equal(schedule.verifyData(secret, transcript), finished.verifyData)
+    ? Effect.succeed({ by: flight.role === "client" ? "server" : "client" } as FinishedVerified)
+    : flight.fail("BadFinished", "the Finished message is wrong")
+
+/**
+ * Adds our Certificate and CertificateVerify to the flight.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const provePossession = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  { identity, scheme }: ChosenIdentity,
+  context: Uint8Array
+) {
+  flight.send({
+    _tag: "Certificate",
+    context,
+    entries: identity.certificateChain.map((certificate) => ({ certificate: certificate.der, extensions: [] }))
+  })
+  const signature = yield* guard(
+    flight,
+    "SigningFailed",
+    "signing the handshake",
+    identity.privateKey.sign(scheme.algorithm, signedContent(flight.role, flight.transcript.digest()))
+  )
+  flight.send({ _tag: "CertificateVerify", scheme: scheme.code, signature })
+})

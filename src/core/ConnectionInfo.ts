@@ -1,0 +1,50 @@
+/**
+ * Everything that was negotiated, as one value.
+ *
+ * @since 0.1.0
+ */
+import type * as Option from "effect/Option"
+import type { Certificate } from "../schema/Certificate.ts"
+import type { CipherSuiteName } from "../schema/CipherSuite.ts"
+import type { NamedGroupName } from "../schema/NamedGroup.ts"
+import type { ServerName } from "../schema/ServerName.ts"
+import type { SignatureSchemeName } from "../schema/SignatureScheme.ts"
+
+/**
+ * Who the peer is: nobody it told, or the subject of a certificate whose key it owns and that the verifier accepted.
+ * `path` leads from the leaf to the anchor; `vouchedBy` names the verifier or anchor that accepted it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PeerIdentity =
+  | { readonly _tag: "Anonymous" }
+  | {
+      readonly _tag: "Verified"
+      readonly certificate: Certificate
+      readonly path: ReadonlyArray<Certificate>
+      readonly vouchedBy: string
+    }
+
+/**
+ * `signatureScheme` is the one the server signed the handshake with; `clientSignatureScheme` the client's, if it did.
+ * `serverName` is what the client asked for. `peerCertificates` are as the peer sent them, leaf first.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionInfo {
+  readonly role: "client" | "server"
+  readonly version: "TLSv1.3"
+  readonly cipherSuite: CipherSuiteName
+  readonly group: NamedGroupName
+  readonly signatureScheme: SignatureSchemeName
+  readonly clientSignatureScheme: Option.Option<SignatureSchemeName>
+  readonly alpn: Option.Option<string>
+  readonly serverName: Option.Option<ServerName>
+  readonly peer: PeerIdentity
+  readonly peerCertificates: ReadonlyArray<Certificate>
+  readonly helloRetryRequest: boolean
+  readonly resumed: boolean
+  readonly earlyData: boolean
+}

@@ -1,0 +1,21 @@
+/**
+ * What a finished handshake leaves for the connection.
+ *
+ * @since 0.1.0
+ */
+import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import type { ConnectionInfo } from "./ConnectionInfo.ts"
+import type { ExporterSecret, KeySchedule, TrafficSecret } from "./KeySchedule.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface Established {
+  readonly suite: CipherSuiteInfo
+  readonly schedule: KeySchedule
+  readonly readSecret: TrafficSecret
+  readonly writeSecret: TrafficSecret
+  readonly exporterSecret: ExporterSecret
+  readonly info: ConnectionInfo
+}

@@ -1,0 +1,65 @@
+/**
+ * A SecureContext with the defaults filled in and cut to what the provider can do: what one handshake goes by.
+ *
+ * @since 0.1.0
+ */
+import type * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Option from "effect/Option"
+import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import type { ClientHello } from "../schema/HandshakeMessage.ts"
+import type { Limits } from "../schema/Limits.ts"
+import type { NamedGroup, NamedGroupInfo } from "../schema/NamedGroup.ts"
+import type { ServerName } from "../schema/ServerName.ts"
+import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
+import type { Identity, IdentityResolver } from "./Identity.ts"
+import type { Verifier } from "./Verifier.ts"
+
+/**
+ * Chooses among the protocols a client offers, knowing its hello. None ends the handshake with
+ * `no_application_protocol`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type AlpnSelector = (
+  offered: ReadonlyArray<string>,
+  hello: ClientHello,
+  serverName: Option.Option<ServerName>
+) => Effect.Effect<Option.Option<string>, unknown>
+
+/**
+ * Whether a server wants the client's certificate.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ClientAuthentication = "none" | "request" | "require"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface HandshakePolicy {
+  readonly cipherSuites: ReadonlyArray<CipherSuiteInfo>
+  readonly groups: ReadonlyArray<NamedGroupInfo>
+  readonly keyShares: ReadonlyArray<NamedGroup>
+  readonly signatureSchemes: ReadonlyArray<SignatureSchemeInfo>
+  readonly certificateSignatureSchemes: ReadonlyArray<SignatureSchemeInfo>
+  readonly alpn: ReadonlyArray<string>
+  readonly selectAlpn: AlpnSelector | undefined
+  readonly maxFragment: number
+  readonly recordSizeLimit: number | undefined
+  readonly recordPadding: number
+  readonly middleboxCompatibility: boolean
+  readonly helloRetryCookie: boolean
+  readonly handshakeTimeout: Duration.Duration
+  readonly limits: Limits
+  /** A client's identities, and those of a server without a resolver. */
+  readonly ownIdentities: ReadonlyArray<Identity>
+  readonly resolveIdentities: IdentityResolver | undefined
+  readonly verifier: Verifier
+  readonly clientAuthentication: ClientAuthentication
+  /** DER names of authorities to tell the peer, so that it can pick a certificate. */
+  readonly authorities: ReadonlyArray<Uint8Array>
+}

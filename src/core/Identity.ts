@@ -1,0 +1,120 @@
+/**
+ * Who we are to a peer: a certificate chain and the signer of its leaf's key; one, several, or found per connection.
+ *
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import type { Certificate } from "../schema/Certificate.ts"
+import type { ClientHello } from "../schema/HandshakeMessage.ts"
+import type { ServerName } from "../schema/ServerName.ts"
+import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
+import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import type { PrivateKey } from "./PrivateKey.ts"
+import * as ServerIdentity from "./ServerIdentity.ts"
+
+/**
+ * A chain, leaf first, and the signer for the leaf.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Identity {
+  readonly certificateChain: NonEmptyReadonlyArray<Certificate>
+  readonly privateKey: PrivateKey
+}
+
+/**
+ * Finds a server's identities for a ClientHello; none when it serves no such name. May be slow, fail or be interrupted:
+ * the handshake's deadline covers it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type IdentityResolver = (
+  hello: ClientHello,
+  serverName: Option.Option<ServerName>
+) => Effect.Effect<ReadonlyArray<Identity>, unknown>
+
+/**
+ * What the peer says it can verify.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Acceptable {
+  readonly signatureSchemes: ReadonlyArray<SignatureScheme.SignatureScheme>
+  readonly certificateSignatureSchemes: ReadonlyArray<SignatureScheme.SignatureScheme>
+  /** DER names of authorities, empty when any will do. */
+  readonly authorities: ReadonlyArray<Uint8Array>
+  readonly serverName: Option.Option<ServerName>
+}
+
+/**
+ * An identity with the scheme it will sign the handshake with.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ChosenIdentity {
+  readonly identity: Identity
+  readonly scheme: SignatureSchemeInfo
+}
+
+const sameAlgorithm = (a: SignatureSchemeInfo["algorithm"], b: SignatureSchemeInfo["algorithm"]): boolean =>
+  a._tag === b._tag && (!("hash" in a) || !("hash" in b) || a.hash === b.hash)
+
+/** Whether every signature in the chain is one that the peer accepts in certificates. */
+const chainIsAcceptable = (identity: Identity, acceptable: Acceptable): boolean => {
+  const accepted = acceptable.certificateSignatureSchemes.flatMap((code) => SignatureScheme.info(code) ?? [])
+  return identity.certificateChain.every((certificate) => {
+    const algorithm = certificate.signatureAlgorithm.algorithm
+    // A self-signed certificate's signature is not verified by anybody.
+    return (
+      certificate.isSelfIssued ||
+      (algorithm !== undefined && accepted.some((scheme) => sameAlgorithm(scheme.algorithm, algorithm)))
+    )
+  })
+}
+
+const leadsTo = (identity: Identity, authorities: ReadonlyArray<Uint8Array>): boolean =>
+  authorities.length === 0 ||
+  identity.certificateChain.some((certificate) =>
+    authorities.some((authority) => certificate.issuer.equalsDer(authority))
+  )
+
+/**
+ * The identity to show: the first that can sign with a scheme of the peer's. Of several, one that carries the name
+ * asked for, whose chain the peer can verify and that leads to an authority it names comes first (RFC 9846 §4.4.2.2).
+ *
+ * @since 0.1.0
+ * @category selection
+ */
+export const choose = (
+  identities: ReadonlyArray<Identity>,
+  ours: ReadonlyArray<SignatureSchemeInfo>,
+  acceptable: Acceptable
+): Option.Option<ChosenIdentity> => {
+  const usable = identities.flatMap((identity): ReadonlyArray<ChosenIdentity & { readonly rank: number }> => {
+    const scheme = acceptable.signatureSchemes.find(
+      (code) =>
+        identity.privateKey.schemes.includes(code) && ours.some((info) => info.code === code && info.handshake)
+    )
+    if (scheme === undefined) return []
+    const named =
+      Option.isNone(acceptable.serverName) ||
+      ServerIdentity.matches(acceptable.serverName.value, identity.certificateChain[0])
+    const rank =
+      (named ? 4 : 0) +
+      (leadsTo(identity, acceptable.authorities) ? 2 : 0) +
+      (chainIsAcceptable(identity, acceptable) ? 1 : 0)
+    return [{ identity, scheme: SignatureScheme.info(scheme)!, rank }]
+  })
+  return Option.fromNullable(
+    usable.reduce<(typeof usable)[number] | undefined>(
+      (best, next) => (best === undefined || next.rank > best.rank ? next : best),
+      undefined
+    )
+  )
+}

@@ -1,0 +1,411 @@
+/**
+ * The server's side of a TLS 1.3 handshake (RFC 9846 §2):
+ *
+ *     Client                                              Server
+ *
+ *     ClientHello                     -------->
+ *                                     <--------  [HelloRetryRequest]
+ *     [ClientHello]                   -------->
+ *                                                     ServerHello
+ *                                           {EncryptedExtensions}
+ *                                           {CertificateRequest*}
+ *                                                   {Certificate}
+ *                                             {CertificateVerify}
+ *                                     <--------        {Finished}
+ *     {Certificate*}
+ *     {CertificateVerify*}
+ *     {Finished}                      -------->
+ *     [Application Data]              <------->  [Application Data]
+ *
+ * @since 0.1.0
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { equals, toLatin1 } from "../schema/Bytes.ts"
+import * as Extension from "../schema/Extension.ts"
+import type * as Message from "../schema/HandshakeMessage.ts"
+import type { NamedGroupInfo } from "../schema/NamedGroup.ts"
+import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
+import { maxPlaintext } from "../schema/Record.ts"
+import * as ServerName from "../schema/ServerName.ts"
+import { CertificateError } from "../schema/TlsError.ts"
+import * as Auth from "./Authentication.ts"
+import type { ConnectionInfo } from "./ConnectionInfo.ts"
+import type { Established } from "./Established.ts"
+import type { HandshakeChannel } from "./HandshakeChannel.ts"
+import type { HandshakePolicy } from "./HandshakePolicy.ts"
+import * as Identity from "./Identity.ts"
+import * as KeyAgreement from "./KeyAgreement.ts"
+import type { KeyLogService } from "./KeyLog.ts"
+import * as KeyLog from "./KeyLog.ts"
+import * as KeySchedule from "./KeySchedule.ts"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServerParameters {
+  readonly policy: HandshakePolicy
+  readonly keyLog: KeyLogService | undefined
+}
+
+const noBytes = new Uint8Array(0)
+
+/**
+ * Runs the handshake to its end.
+ *
+ * @since 0.1.0
+ * @category handshakes
+ */
+export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeChannel, parameters: ServerParameters) {
+  const { keyLog, policy } = parameters
+  const { transcript } = flight
+
+  // ClientHello, and a second one if the first has no key share that we want.
+  const first = yield* flight.expect("ClientHello")
+  yield* checkHello(flight, first)
+  const suite = yield* chooseSuite(flight, policy, first)
+  const wanted = yield* chooseGroup(flight, policy, first)
+  if (Extension.find(first.extensions, "EarlyData") !== undefined) flight.reader.skipEarlyData()
+  const retried = wanted.share === undefined
+  const hello = retried ? yield* retryHello(flight, policy, first, suite, wanted.group) : first
+  const share = yield* clientShare(flight, hello, wanted.group)
+
+  // What the client wants, and who we are to it.
+  const serverName = yield* requestedName(flight, hello)
+  const alpn = yield* selectProtocol(flight, policy, hello, serverName)
+  const identity = yield* chooseIdentity(flight, policy, hello, serverName)
+
+  // ServerHello: the keys of the handshake.
+  const agreed = yield* Auth.guardCrypto(
+    flight,
+    "the key agreement",
+    KeyAgreement.encapsulate(flight.crypto, wanted.group.code, share)
+  )
+  if (transcript.hash === undefined) transcript.begin(suite.hash)
+  flight.send({
+    _tag: "ServerHello",
+    legacyVersion: ProtocolVersion.tls12,
+    random: flight.crypto.randomBytes(32),
+    sessionId: hello.sessionId,
+    cipherSuite: suite.code,
+    compressionMethod: 0,
+    extensions: [
+      { _tag: "SelectedVersion", version: ProtocolVersion.tls13 },
+      { _tag: "KeyShareAnswer", share: { group: wanted.group.code, publicKey: agreed.publicKey } }
+    ]
+  })
+  if (hello.sessionId.length > 0 && !retried) flight.sendChangeCipherSpec()
+  const schedule = KeySchedule.make(flight.crypto, suite)
+  const handshakeSecret = schedule.handshake(schedule.early(), agreed.sharedSecret)
+  const handshakeTraffic = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
+  const log = (label: KeyLog.KeyLogLabel, secret: Uint8Array) =>
+    keyLog === undefined ? Effect.void : keyLog.write(KeyLog.line(label, hello.random, secret))
+  yield* log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.client)
+  yield* log("SERVER_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.server)
+  yield* flight.changeReadKeys(schedule, handshakeTraffic.client, "handshake")
+  flight.changeWriteKeys(schedule, suite, handshakeTraffic.server, "handshake")
+  flight.enter("authentication")
+
+  // {EncryptedExtensions} {CertificateRequest*} {Certificate} {CertificateVerify} {Finished}
+  flight.send({
+    _tag: "EncryptedExtensions",
+    extensions: encryptedExtensions(flight, policy, hello, { alpn, named: Option.isSome(serverName) })
+  })
+  if (policy.clientAuthentication !== "none") flight.send(certificateRequest(policy))
+  yield* Auth.provePossession(flight, identity, noBytes)
+  flight.send({
+    _tag: "Finished",
+    verifyData: schedule.verifyData(handshakeTraffic.server, transcript.digest())
+  })
+  const mainSecret = schedule.main(handshakeSecret)
+  const applicationTraffic = schedule.applicationTraffic(mainSecret, transcript.digest())
+  const exporterSecret = schedule.exporter(mainSecret, transcript.digest())
+  yield* log("CLIENT_TRAFFIC_SECRET_0", applicationTraffic.client)
+  yield* log("SERVER_TRAFFIC_SECRET_0", applicationTraffic.server)
+  yield* log("EXPORTER_SECRET", exporterSecret)
+  flight.changeWriteKeys(schedule, suite, applicationTraffic.server, "application")
+  yield* flight.flush
+
+  // {Certificate*} {CertificateVerify*} {Finished}
+  const peer =
+    policy.clientAuthentication === "none" ? Option.none<Auth.VerifiedPeer>() : yield* authenticateClient(flight, policy)
+  const finishedOver = transcript.digest()
+  const finished = yield* flight.expect("Finished")
+  yield* Auth.verifyFinished(flight, schedule, handshakeTraffic.client, finished, finishedOver)
+  yield* flight.changeReadKeys(schedule, applicationTraffic.client, "application")
+
+  const info: ConnectionInfo = {
+    role: "server",
+    version: "TLSv1.3",
+    cipherSuite: suite.name,
+    group: wanted.group.name,
+    signatureScheme: identity.scheme.name,
+    clientSignatureScheme: Option.map(peer, ({ possession }) => possession.scheme.name),
+    alpn,
+    serverName,
+    peer: Option.match(peer, {
+      onNone: () => ({ _tag: "Anonymous" }),
+      onSome: ({ possession, verification }) => ({
+        _tag: "Verified",
+        certificate: Arr.headNonEmpty(possession.certificates),
+        path: verification.path,
+        vouchedBy: verification.vouchedBy
+      })
+    }),
+    peerCertificates: Option.match(peer, { onNone: () => [], onSome: ({ possession }) => possession.certificates }),
+    helloRetryRequest: retried,
+    resumed: false,
+    earlyData: false
+  }
+  return {
+    suite,
+    schedule,
+    readSecret: applicationTraffic.client,
+    writeSecret: applicationTraffic.server,
+    exporterSecret,
+    info
+  } satisfies Established as Established
+})
+
+/** What every ClientHello must be, whatever it asks for. */
+const checkHello = Effect.fnUntraced(function* (flight: HandshakeChannel, hello: Message.ClientHello) {
+  const versions = Extension.find(hello.extensions, "SupportedVersions")?.versions
+  if (versions === undefined || !versions.includes(ProtocolVersion.tls13)) {
+    const spoken = versions ?? [hello.legacyVersion]
+    return yield* flight.fail("UnsupportedVersion", `the client speaks ${spoken.map(ProtocolVersion.name).join(", ")}`)
+  }
+  if (hello.compressionMethods.length !== 1 || hello.compressionMethods[0] !== 0) {
+    return yield* flight.fail("IllegalParameter", "the client offers compression")
+  }
+  for (const tag of ["SupportedGroups", "KeyShareOffer", "SignatureAlgorithms"] as const) {
+    if (Extension.find(hello.extensions, tag) === undefined) {
+      return yield* flight.fail("MissingExtension", `a ClientHello without ${tag}`)
+    }
+  }
+  const size = Extension.find(hello.extensions, "RecordSizeLimit")
+  if (size !== undefined && size.limit < 64) {
+    return yield* flight.fail("IllegalParameter", `a record size limit of ${size.limit}, at least 64 allowed`)
+  }
+  const psk = hello.extensions.findIndex((extension) => extension._tag === "PreSharedKeyOffer")
+  if (psk >= 0) {
+    const offer = hello.extensions[psk] as Extension.PreSharedKeyOffer
+    if (psk !== hello.extensions.length - 1) {
+      return yield* flight.fail("IllegalParameter", "pre_shared_key is not the last extension")
+    }
+    if (offer.identities.length !== offer.binders.length) {
+      return yield* flight.fail("IllegalParameter", "pre_shared_key has not one binder per identity")
+    }
+    if (Extension.find(hello.extensions, "PskKeyExchangeModes") === undefined) {
+      return yield* flight.fail("MissingExtension", "pre_shared_key without psk_key_exchange_modes")
+    }
+  }
+})
+
+const chooseSuite = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello
+) {
+  const suite = policy.cipherSuites.find(({ code }) => hello.cipherSuites.includes(code))
+  return suite ?? (yield* flight.fail("NoSharedCipherSuite", "no cipher suite of the client's is ours"))
+})
+
+/** The best group with a key share, or the best without one, which a HelloRetryRequest then asks for. */
+const chooseGroup = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello
+) {
+  const groups = Extension.find(hello.extensions, "SupportedGroups")!.groups
+  const { shares } = Extension.find(hello.extensions, "KeyShareOffer")!
+  const offered = new Set<number>()
+  for (const { group } of shares) {
+    if (offered.has(group)) return yield* flight.fail("IllegalParameter", "two key shares of one group")
+    if (!groups.includes(group)) return yield* flight.fail("IllegalParameter", "a key share of a group not listed")
+    offered.add(group)
+  }
+  const shared = policy.groups.filter(({ code }) => groups.includes(code))
+  const group = shared.find(({ code }) => offered.has(code)) ?? shared[0]
+  if (group === undefined) return yield* flight.fail("NoSharedGroup", "no group of the client's is ours")
+  return { group, share: shares.find((share) => share.group === group.code) }
+})
+
+/** Asks for another ClientHello, and checks that it changed nothing else (RFC 9846 §4.1.2). */
+const retryHello = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  first: Message.ClientHello,
+  suite: HandshakePolicy["cipherSuites"][number],
+  group: NamedGroupInfo
+) {
+  const cookie = policy.helloRetryCookie ? flight.crypto.randomBytes(32) : undefined
+  flight.transcript.retry(suite.hash)
+  flight.send({
+    _tag: "HelloRetryRequest",
+    legacyVersion: ProtocolVersion.tls12,
+    sessionId: first.sessionId,
+    cipherSuite: suite.code,
+    compressionMethod: 0,
+    extensions: [
+      { _tag: "SelectedVersion", version: ProtocolVersion.tls13 },
+      { _tag: "KeyShareRequest", group: group.code },
+      ...(cookie === undefined ? [] : [{ _tag: "Cookie" as const, cookie }])
+    ]
+  })
+  if (first.sessionId.length > 0) flight.sendChangeCipherSpec()
+  yield* flight.flush
+
+  const second = yield* flight.expect("ClientHello")
+  flight.reader.endEarlyData()
+  yield* checkHello(flight, second)
+  if (
+    !equals(second.random, first.random) ||
+    !equals(second.sessionId, first.sessionId) ||
+    !Arr.getEquivalence((a: number, b: number) => a === b)(second.cipherSuites, first.cipherSuites)
+  ) {
+    return yield* flight.fail("IllegalParameter", "the second ClientHello differs from the first")
+  }
+  if (Extension.find(second.extensions, "EarlyData") !== undefined) {
+    return yield* flight.fail("IllegalParameter", "early_data in the second ClientHello")
+  }
+  const returned = Extension.find(second.extensions, "Cookie")?.cookie
+  if (cookie !== undefined && (returned === undefined || !flight.crypto.equal(returned, cookie))) {
+    return yield* flight.fail("IllegalParameter", "the second ClientHello does not bring the cookie back")
+  }
+  const { shares } = Extension.find(second.extensions, "KeyShareOffer")!
+  if (shares.length !== 1 || shares[0]!.group !== group.code) {
+    return yield* flight.fail("IllegalParameter", "the second ClientHello has not just the key share asked for")
+  }
+  return second
+})
+
+const clientShare = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  hello: Message.ClientHello,
+  group: NamedGroupInfo
+) {
+  const share = Extension.find(hello.extensions, "KeyShareOffer")!.shares.find((entry) => entry.group === group.code)
+  return share?.publicKey ?? (yield* flight.fail("IllegalParameter", `no key share of ${group.name}`))
+})
+
+/** The name in server_name (RFC 6066 §3). */
+const requestedName = Effect.fnUntraced(function* (flight: HandshakeChannel, hello: Message.ClientHello) {
+  const names = Extension.find(hello.extensions, "ServerName")?.names.filter(({ type }) => type === 0) ?? []
+  if (names.length > 1) return yield* flight.fail("IllegalParameter", "server_name holds two host names")
+  const [name] = names
+  if (name === undefined) return Option.none<ServerName.ServerName>()
+  const parsed = ServerName.parse(toLatin1(name.name))
+  // Some clients send addresses although they must not; a name that we cannot read is one that we do not serve.
+  if (Either.isLeft(parsed)) return yield* flight.fail("UnrecognizedName", parsed.left.message)
+  return parsed.right._tag === "DnsName" ? Option.some(parsed.right) : Option.none<ServerName.ServerName>()
+})
+
+const selectProtocol = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello,
+  serverName: Option.Option<ServerName.ServerName>
+) {
+  const offered = Extension.find(hello.extensions, "ApplicationProtocols")?.protocols
+  if (offered === undefined) return Option.none<string>()
+  if (policy.selectAlpn === undefined && policy.alpn.length === 0) return Option.none<string>()
+  const chosen =
+    policy.selectAlpn === undefined
+      ? Option.fromNullable(policy.alpn.find((protocol) => offered.includes(protocol)))
+      : yield* Auth.guard(flight, "HookFailed", "selectAlpn", policy.selectAlpn(offered, hello, serverName))
+  if (Option.isNone(chosen)) {
+    return yield* flight.fail("NoApplicationProtocol", `the client offers ${offered.join(", ")}`)
+  }
+  if (!offered.includes(chosen.value)) {
+    return yield* flight.fail("HookFailed", `selectAlpn chose "${chosen.value}", which the client did not offer`)
+  }
+  return chosen
+})
+
+const chooseIdentity = Effect.fnUntraced(function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello,
+  serverName: Option.Option<ServerName.ServerName>
+) {
+  const identities =
+    policy.resolveIdentities === undefined
+      ? policy.ownIdentities
+      : yield* Auth.guard(flight, "HookFailed", "the identity resolver", policy.resolveIdentities(hello, serverName))
+  if (identities.length === 0) {
+    return yield* flight.fail(
+      "UnrecognizedName",
+      Option.match(serverName, {
+        onNone: () => "there is no identity for a client that names no server",
+        onSome: (name) => `there is no identity for ${name.toString()}`
+      })
+    )
+  }
+  const schemes = Extension.find(hello.extensions, "SignatureAlgorithms")!.schemes
+  const chosen = Identity.choose(identities, policy.signatureSchemes, {
+    signatureSchemes: schemes,
+    certificateSignatureSchemes: Extension.find(hello.extensions, "SignatureAlgorithmsCert")?.schemes ?? schemes,
+    authorities: Extension.find(hello.extensions, "CertificateAuthorities")?.authorities ?? [],
+    serverName
+  })
+  return Option.isSome(chosen)
+    ? chosen.value
+    : yield* flight.fail("NoSharedSignatureScheme", "no identity can sign with a scheme of the client's")
+})
+
+const encryptedExtensions = (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello,
+  { alpn, named }: { readonly alpn: Option.Option<string>; readonly named: boolean }
+): ReadonlyArray<Extension.Extension> => {
+  const extensions: Array<Extension.Extension> = []
+  if (named) extensions.push({ _tag: "ServerNameAcknowledged" })
+  if (Option.isSome(alpn)) extensions.push({ _tag: "ApplicationProtocols", protocols: [alpn.value] })
+  const size = Extension.find(hello.extensions, "RecordSizeLimit")
+  if (size !== undefined) {
+    // The client's limit holds for what we send, ours for what it sends (RFC 8449 §4).
+    const limit = policy.recordSizeLimit ?? maxPlaintext + 1
+    flight.writer.maxInner = Math.min(size.limit, maxPlaintext + 1)
+    flight.reader.maxInner = limit
+    extensions.push({ _tag: "RecordSizeLimit", limit })
+  }
+  return extensions
+}
+
+const certificateRequest = (policy: HandshakePolicy): Message.CertificateRequest => ({
+  _tag: "CertificateRequest",
+  context: noBytes,
+  extensions: [
+    ...Auth.signatureAlgorithms(policy),
+    ...(policy.authorities.length > 0
+      ? [{ _tag: "CertificateAuthorities" as const, authorities: policy.authorities }]
+      : [])
+  ]
+})
+
+/** The client's certificate: first that it owns its key, then who it is. */
+const authenticateClient = Effect.fnUntraced(function* (flight: HandshakeChannel, policy: HandshakePolicy) {
+  const certificate = yield* flight.expect("Certificate")
+  if (certificate.context.length > 0) {
+    return yield* flight.fail("IllegalParameter", "a Certificate with another context than was asked for")
+  }
+  const chain = yield* Auth.decodeChain(certificate)
+  if (!Arr.isNonEmptyReadonlyArray(chain)) {
+    return policy.clientAuthentication === "request"
+      ? Option.none<Auth.VerifiedPeer>()
+      : yield* new CertificateError({
+          reason: "NoCertificate",
+          message: "the client showed no certificate",
+          depth: 0,
+          chain: []
+        })
+  }
+  const signed = flight.transcript.digest()
+  const proof = yield* flight.expect("CertificateVerify")
+  const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
+  return Option.some(yield* Auth.verifyPeer(flight, policy, possession, Option.none()))
+})

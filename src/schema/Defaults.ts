@@ -1,0 +1,115 @@
+/**
+ * What holds where nothing was said: every default in this file (limits in `Limits`).
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import type { CipherSuiteName } from "./CipherSuite.ts"
+import type { NamedGroupName } from "./NamedGroup.ts"
+import { maxPlaintext } from "./Record.ts"
+import type { SignatureSchemeName } from "./SignatureScheme.ts"
+
+/**
+ * The CCM suites are for devices that have nothing else, and only by name.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const cipherSuites: ReadonlyArray<CipherSuiteName> = [
+  "TLS_AES_128_GCM_SHA256",
+  "TLS_AES_256_GCM_SHA384",
+  "TLS_CHACHA20_POLY1305_SHA256"
+]
+
+/**
+ * The hybrid is left out where the provider has no native ML-KEM: it would cost more than all the rest of a handshake.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const groups: ReadonlyArray<NamedGroupName> = [
+  "X25519MLKEM768",
+  "x25519",
+  "secp256r1",
+  "secp384r1",
+  "secp521r1",
+  "x448"
+]
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const signatureSchemes: ReadonlyArray<SignatureSchemeName> = [
+  "ecdsa_secp256r1_sha256",
+  "ed25519",
+  "ecdsa_secp384r1_sha384",
+  "rsa_pss_rsae_sha256",
+  "rsa_pss_rsae_sha384",
+  "rsa_pss_rsae_sha512",
+  "rsa_pss_pss_sha256",
+  "rsa_pss_pss_sha384",
+  "rsa_pss_pss_sha512",
+  "ecdsa_secp521r1_sha512",
+  "ed448"
+]
+
+/**
+ * What certificates may be signed with besides `signatureSchemes` (RFC 9846 §4.2.3).
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const certificateOnlySchemes: ReadonlyArray<SignatureSchemeName> = [
+  "rsa_pkcs1_sha256",
+  "rsa_pkcs1_sha384",
+  "rsa_pkcs1_sha512"
+]
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const maxFragment = maxPlaintext
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const recordPadding = 1
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const middleboxCompatibility = true
+
+/**
+ * A server that keeps the handshake's state needs no cookie.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const helloRetryCookie = false
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const handshakeTimeout: Duration.Duration = Duration.seconds(10)
+
+/**
+ * Handshakes a server has under way at once; further connections wait.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const concurrentHandshakes = 256
+
+/**
+ * How long a server that closes waits for its connections to end by themselves.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const drainTimeout: Duration.Duration = Duration.seconds(5)
