@@ -4,9 +4,11 @@
  *
  * @since 0.1.0
  */
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
+import * as Redacted from "effect/Redacted"
 import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import * as AlgorithmIdentifier from "./AlgorithmIdentifier.ts"
@@ -17,6 +19,7 @@ import * as Der from "./Der.ts"
 import * as DistinguishedName from "./DistinguishedName.ts"
 import * as GeneralName from "./GeneralName.ts"
 import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
+import * as Pem from "./Pem.ts"
 import * as PublicKey from "./PublicKey.ts"
 
 interface Fields {
@@ -211,8 +214,17 @@ const readCertificate = (reader: Der.DerReader): Certificate => {
   tbs.element()
   const innerAlgorithm = tbs.bytes.subarray(innerAlgorithmStart, tbs.position)
   const issuer = DistinguishedName.read(tbs)
-  const validity = tbs.within(Der.Tag.Sequence, (inner) => [inner.time(), inner.time()] as const, "Validity")
+  const validityStart = tbs.position
+  tbs.element()
+  const validityEnd = tbs.position
   const subject = DistinguishedName.read(tbs)
+  // A root of Mozilla's list (Certum Trusted Network CA 2) writes 2011 as a GeneralizedTime. The dates of a root are a
+  // matter of policy, so that passes; what anybody issues to others has to follow §4.1.2.5.
+  const form = Bytes.equals(issuer.der, subject.der) ? "anyForm" : "strict"
+  const validity = new Der.DerReader(tbs.bytes, "Validity", validityStart, validityEnd, tbs.depth).within(
+    Der.Tag.Sequence,
+    (inner) => [inner.time(form), inner.time(form)] as const
+  )
   const publicKey = PublicKey.read(tbs)
   // RFC 5280 §4.1.2.8: unique identifiers are for versions 2 and 3, and nobody uses them.
   for (const tag of [0x81, 0x82]) {
@@ -288,6 +300,67 @@ export const decodeCached = (der: Uint8Array): Either.Either<Certificate, Decode
   return decoded
 }
 
+const decodeTrusted = Der.decode("TRUSTED CERTIFICATE", (reader) => {
+  const der = reader.element()
+  // What OpenSSL adds after the certificate, for whom it is trusted, is not ours to follow.
+  if (!reader.isEmpty) reader.element()
+  return der
+})
+
+/**
+ * The certificates of a PEM text, in order: at least one, and no private key is looked at.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromPem = (text: string): Either.Either<NonEmptyReadonlyArray<Certificate>, Pem.PemError> => {
+  const blocks = Pem.parse(text)
+  if (Either.isLeft(blocks)) return Either.left(blocks.left)
+  const certificates: Array<Certificate> = []
+  for (const { content, label } of blocks.right) {
+    const isTrusted = label === "TRUSTED CERTIFICATE"
+    if (label !== "CERTIFICATE" && label !== "X509 CERTIFICATE" && !isTrusted) continue
+    const bytes = Redacted.value(content)
+    const certificate = isTrusted ? Either.flatMap(decodeTrusted(bytes), decode) : decode(bytes)
+    if (Either.isLeft(certificate)) {
+      const problem = `certificate ${certificates.length + 1} of the PEM text is damaged: ${certificate.left.message}`
+      return Either.left(new Pem.PemError({ reason: "Malformed", problem }))
+    }
+    certificates.push(certificate.right)
+  }
+  const [first, ...others] = certificates
+  if (first !== undefined) return Either.right([first, ...others])
+  return Either.left(
+    new Pem.PemError({
+      reason: blocks.right.length === 0 ? "NoBlock" : "WrongKind",
+      problem: `it holds ${Pem.describe(blocks.right)}, a certificate is needed`
+    })
+  )
+}
+
+/**
+ * The certificates of a file: PEM with one or several, or the DER of one.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromBytes = (bytes: Uint8Array): Either.Either<NonEmptyReadonlyArray<Certificate>, Pem.PemError> => {
+  if (Pem.isPem(bytes)) return fromPem(new TextDecoder().decode(bytes))
+  return Either.mapBoth(decode(bytes), {
+    onLeft: (error) => new Pem.PemError({ reason: "Malformed", problem: `it holds no certificate: ${error.message}` }),
+    onRight: (certificate): NonEmptyReadonlyArray<Certificate> => [certificate]
+  })
+}
+
+/**
+ * Certificates as PEM, one block after the other.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const toPem = (...certificates: ReadonlyArray<Certificate>): string =>
+  certificates.map(({ der }) => Pem.format("CERTIFICATE", der)).join("")
+
 /**
  * @since 0.1.0
  * @category guards
@@ -322,5 +395,46 @@ export const CertificateFromDer: Schema.Schema<Certificate, Uint8Array> = Schema
     strict: true,
     decode: (der, _, ast) => Either.mapLeft(decode(der), (error) => new ParseResult.Type(ast, der, error.message)),
     encode: (certificate) => ParseResult.succeed(certificate.der)
+  }
+)
+
+/**
+ * The certificates of a PEM text, at least one, from and to that text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CertificatesFromPem: Schema.Schema<NonEmptyReadonlyArray<Certificate>, string> = Schema.transformOrFail(
+  Schema.String,
+  Schema.NonEmptyArray(CertificateFromSelf),
+  {
+    strict: true,
+    // The text is left out of the issue: next to a certificate there may be a key.
+    decode: (text, _, ast) =>
+      Either.mapLeft(fromPem(text), (error) => new ParseResult.Type(ast, undefined, error.message)),
+    encode: (certificates) => ParseResult.succeed(toPem(...certificates))
+  }
+)
+
+/**
+ * The one certificate of a PEM text, from and to that text.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const CertificateFromPem: Schema.Schema<Certificate, string> = Schema.transformOrFail(
+  Schema.String,
+  CertificateFromSelf,
+  {
+    strict: true,
+    decode: (text, _, ast) =>
+      Either.flatMap(
+        Either.mapLeft(fromPem(text), (error) => error.message),
+        ([first, ...others]) =>
+          others.length === 0
+            ? Either.right(first)
+            : Either.left(`it holds ${others.length + 1} certificates, one is needed`)
+      ).pipe(Either.mapLeft((message) => new ParseResult.Type(ast, undefined, message))),
+    encode: (certificate) => ParseResult.succeed(toPem(certificate))
   }
 )

@@ -266,9 +266,9 @@ export class DerReader extends ByteReader {
 
   /**
    * A time of a certificate or CRL, in milliseconds since 1970 (RFC 5280 §4.1.2.5): UTCTime to the year 2049,
-   * GeneralizedTime from then on, both with seconds and `Z`.
+   * GeneralizedTime from then on, both with seconds and `Z`. `anyForm` lets a GeneralizedTime be earlier.
    */
-  time(): number {
+  time(form: "strict" | "anyForm" = "strict"): number {
     const tag = this.peek()
     if (tag !== Tag.UtcTime && tag !== Tag.GeneralizedTime) this.fail(`a time expected, ${tagName(tag)} found`)
     const at = this.position
@@ -277,8 +277,9 @@ export class DerReader extends ByteReader {
     if (match === null) this.fail("a time that is not written as years to seconds and Z", at)
     const [year, month, day, hour, minute, second] = match.slice(1).map(Number) as Six
     const fullYear = tag === Tag.GeneralizedTime ? year : year < 50 ? 2000 + year : 1900 + year
-    if (tag === Tag.GeneralizedTime && fullYear < 2050)
-      this.fail("a GeneralizedTime before 2050, which UTCTime is for", at)
+    if (tag === Tag.GeneralizedTime && (form === "strict" ? fullYear < 2050 : fullYear < 1950)) {
+      this.fail(`a GeneralizedTime in ${fullYear}, which UTCTime is for`, at)
+    }
     const time = Date.UTC(fullYear, month - 1, day, hour, minute, second)
     const date = new Date(time)
     if (month !== date.getUTCMonth() + 1 || day !== date.getUTCDate() || hour > 23 || minute > 59 || second > 59) {
