@@ -1,19 +1,43 @@
+import { relative } from "node:path"
 import { fileURLToPath } from "node:url"
+import type { Reporter } from "vitest/reporters"
 import { defineConfig } from "vitest/config"
 
-const source = (path: string) => fileURLToPath(new URL(`./src/${path}`, import.meta.url))
+const root = fileURLToPath(new URL(".", import.meta.url))
+
+/** The default reporter only counts what was skipped; a missing peer or vector has to be seen. */
+const skipped: Reporter = {
+  onTestRunEnd: (modules) => {
+    const lines = modules.flatMap((module) =>
+      [...module.children.allTests("skipped")].map((test) => {
+        const result = test.result()
+        const note = result.state === "skipped" && result.note !== undefined ? ` (${result.note})` : ""
+        return ` ↓ ${relative(root, module.moduleId)} > ${test.fullName}${note}`
+      })
+    )
+    if (lines.length > 0) console.log(`\nSkipped:\n${lines.join("\n")}`)
+  }
+}
+
+const report = process.env["TEST_REPORT"]
 
 export default defineConfig({
   resolve: {
     // As `paths` in tsconfig.json: tests import `effect-tls` by name and get the sources, never a stale dist.
     alias: [
-      { find: /^effect-tls$/, replacement: source("index.ts") },
-      { find: /^effect-tls\/([a-z]+)$/, replacement: source("$1.ts") }
+      { find: /^effect-tls$/, replacement: `${root}src/index.ts` },
+      { find: /^effect-tls\/([a-z]+)$/, replacement: `${root}src/$1.ts` }
     ]
   },
   test: {
     include: ["test/**/*.test.ts"],
     testTimeout: 30_000,
-    hookTimeout: 30_000
+    hookTimeout: 30_000,
+    // Importing effect costs a file 300 ms; without isolation each worker pays once. A test therefore leaves no global
+    // behind: no patched prototypes, no process.env, no fake timers (TestClock is the clock).
+    pool: "threads",
+    isolate: false,
+    reporters: ["default", skipped, ...(report === undefined ? [] : ["json"])],
+    ...(report === undefined ? {} : { outputFile: { json: report } })
   }
 })

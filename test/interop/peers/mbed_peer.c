@@ -1,0 +1,139 @@
+/* mbed TLS peer (2.28 and 3.6). build: cc -o mbed_peer mbed_peer.c -lmbedtls -lmbedx509 -lmbedcrypto
+ * client: mbed_peer c PORT 12|13|any ca.crt      server: mbed_peer s PORT 12|13|any chain.pem key */
+#include <mbedtls/ctr_drbg.h>
+#include <mbedtls/entropy.h>
+#include <mbedtls/error.h>
+#include <mbedtls/net_sockets.h>
+#include <mbedtls/ssl.h>
+#include <mbedtls/ssl_cache.h>
+#include <mbedtls/ssl_ticket.h>
+#include <mbedtls/version.h>
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+#include <psa/crypto.h>
+#endif
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static int die(const char *w, int r) {
+  char b[200];
+  mbedtls_strerror(r, b, 200);
+  printf("FAIL %s -0x%04x %s\n", w, -r, b);
+  return 1;
+}
+int main(int c, char **v) {
+  signal(SIGPIPE, SIG_IGN);
+  setvbuf(stdout, 0, _IOLBF, 0);
+  if (c < 5) {
+    puts("usage");
+    return 2;
+  }
+  int srv = v[1][0] == 's', r, n;
+  unsigned char buf[16384];
+  mbedtls_entropy_context e;
+  mbedtls_ctr_drbg_context g;
+  mbedtls_ssl_config k;
+  mbedtls_ssl_context s;
+  mbedtls_x509_crt ca;
+  mbedtls_pk_context pk;
+  mbedtls_net_context l, f;
+  mbedtls_entropy_init(&e);
+  mbedtls_ctr_drbg_init(&g);
+  mbedtls_ssl_config_init(&k);
+  mbedtls_ssl_init(&s);
+  mbedtls_x509_crt_init(&ca);
+  mbedtls_pk_init(&pk);
+  mbedtls_net_init(&l);
+  mbedtls_net_init(&f);
+  if ((r = mbedtls_ctr_drbg_seed(&g, mbedtls_entropy_func, &e, 0, 0)))
+    return die("seed", r);
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+  psa_crypto_init();
+#endif
+  if ((r = mbedtls_ssl_config_defaults(&k, srv ? MBEDTLS_SSL_IS_SERVER : MBEDTLS_SSL_IS_CLIENT,
+                                       MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)))
+    return die("conf", r);
+  mbedtls_ssl_conf_rng(&k, mbedtls_ctr_drbg_random, &g);
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+  if (!strcmp(v[3], "12"))
+    mbedtls_ssl_conf_max_tls_version(&k, MBEDTLS_SSL_VERSION_TLS1_2);
+  if (!strcmp(v[3], "13"))
+    mbedtls_ssl_conf_min_tls_version(&k, MBEDTLS_SSL_VERSION_TLS1_3);
+#endif
+  static const char *alpn[] = {"http/1.1", 0};
+  mbedtls_ssl_conf_alpn_protocols(&k, alpn);
+  if ((r = mbedtls_x509_crt_parse_file(&ca, v[4])))
+    return die("crt", r);
+  if (srv) {
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+    r = mbedtls_pk_parse_keyfile(&pk, v[5], 0, mbedtls_ctr_drbg_random, &g);
+#else
+    r = mbedtls_pk_parse_keyfile(&pk, v[5], 0);
+#endif
+    if (r)
+      return die("key", r);
+    if ((r = mbedtls_ssl_conf_own_cert(&k, &ca, &pk)))
+      return die("own", r);
+    static mbedtls_ssl_cache_context cc;
+    mbedtls_ssl_cache_init(&cc);
+    mbedtls_ssl_conf_session_cache(&k, &cc, mbedtls_ssl_cache_get, mbedtls_ssl_cache_set);
+    static mbedtls_ssl_ticket_context tc;
+    mbedtls_ssl_ticket_init(&tc);
+    if (!mbedtls_ssl_ticket_setup(&tc, mbedtls_ctr_drbg_random, &g, MBEDTLS_CIPHER_AES_256_GCM, 86400))
+      mbedtls_ssl_conf_session_tickets_cb(&k, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &tc);
+    if ((r = mbedtls_net_bind(&l, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
+      return die("bind", r);
+    puts("LISTENING");
+    if ((r = mbedtls_ssl_setup(&s, &k)))
+      return die("setup", r);
+    for (;;) {
+      mbedtls_net_free(&f);
+      mbedtls_ssl_session_reset(&s);
+      if (mbedtls_net_accept(&l, &f, 0, 0, 0))
+        continue;
+      mbedtls_ssl_set_bio(&s, &f, mbedtls_net_send, mbedtls_net_recv, 0);
+      while ((r = mbedtls_ssl_handshake(&s)) == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
+        ;
+      if (r) {
+        die("handshake", r);
+        continue;
+      }
+      printf("OK %s %s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s));
+      n = mbedtls_ssl_read(&s, buf, sizeof buf);
+      if (n > 0) {
+        const char *h = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
+        mbedtls_ssl_write(&s, (void *)h, strlen(h));
+      }
+      mbedtls_ssl_close_notify(&s);
+    }
+  }
+  mbedtls_ssl_conf_ca_chain(&k, &ca, 0);
+  mbedtls_ssl_conf_authmode(&k, MBEDTLS_SSL_VERIFY_REQUIRED);
+  if ((r = mbedtls_net_connect(&f, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
+    return die("connect", r);
+  if ((r = mbedtls_ssl_setup(&s, &k)))
+    return die("setup", r);
+  mbedtls_ssl_set_hostname(&s, "localhost");
+  mbedtls_ssl_set_bio(&s, &f, mbedtls_net_send, mbedtls_net_recv, 0);
+  while ((r = mbedtls_ssl_handshake(&s)) == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
+    ;
+  if (r)
+    return die("handshake", r);
+  printf("OK %s %s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s));
+  const char *q = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
+  mbedtls_ssl_write(&s, (void *)q, strlen(q));
+  do
+    n = mbedtls_ssl_read(&s, buf, sizeof buf - 1);
+#ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
+  while (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET || n == MBEDTLS_ERR_SSL_WANT_READ);
+#else
+  while (n == MBEDTLS_ERR_SSL_WANT_READ);
+#endif
+  if (n > 0) {
+    buf[n] = 0;
+    printf("%.*s\n", (int)strcspn((char *)buf, "\r\n"), buf);
+  } else
+    die("read", n);
+  mbedtls_ssl_close_notify(&s);
+  return n <= 0;
+}
