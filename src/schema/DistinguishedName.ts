@@ -68,10 +68,22 @@ const typesByName = new Map<string, ObjectIdentifier.ObjectIdentifier>(
 export const attributeType = (name: string): ObjectIdentifier.ObjectIdentifier | undefined =>
   typesByName.get(name.toLowerCase()) ?? (ObjectIdentifier.isObjectIdentifier(name) ? name : undefined)
 
-const escapeValue = (text: string): string =>
-  text.startsWith("#") && /^#[0-9a-f]+$/.test(text)
-    ? text
-    : text
+const textTags: ReadonlySet<number> = new Set<number>([
+  Der.Tag.Utf8String,
+  Der.Tag.PrintableString,
+  Der.Tag.TeletexString,
+  Der.Tag.Ia5String,
+  Der.Tag.VisibleString,
+  Der.Tag.NumericString,
+  Der.Tag.BmpString,
+  Der.Tag.UniversalString
+])
+
+const isText = (tag: number): boolean => textTags.has(tag)
+
+const escapeValue = ({ tag, value }: Attribute): string =>
+  isText(tag)
+    ? value
         .replace(/[",+;<>\\]/g, "\\$&")
         .replace(/^[ #]/, "\\$&")
         .replace(/ $/, "\\ ")
@@ -79,6 +91,7 @@ const escapeValue = (text: string): string =>
         .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
           Array.from(new TextEncoder().encode(character), (byte) => `\\${byte.toString(16).padStart(2, "0")}`).join("")
         )
+    : value
 
 /**
  * A name: a sequence of sets of attributes, nearly always of one each. Equal when RFC 5280 §7.1 has it equal: case,
@@ -139,7 +152,7 @@ export class DistinguishedName implements Equal.Equal {
   toString(): string {
     return [...this.rdns]
       .reverse()
-      .map((rdn) => rdn.map(({ type, value }) => `${attributeName(type)}=${escapeValue(value)}`).join("+"))
+      .map((rdn) => rdn.map((attribute) => `${attributeName(attribute.type)}=${escapeValue(attribute)}`).join("+"))
       .join(",")
   }
 
@@ -159,20 +172,9 @@ export class DistinguishedName implements Equal.Equal {
  * @category conversions
  */
 export const rdnKey = (rdn: ReadonlyArray<Attribute>): string => {
-  const parts = rdn.map(({ tag, type, value }) => `${type}=${comparable.has(tag) ? prepare(value) : `${tag}:${value}`}`)
+  const parts = rdn.map(({ tag, type, value }) => `${type}=${isText(tag) ? prepare(value) : `${tag}:${value}`}`)
   return parts.length === 1 ? parts[0]! : parts.sort().join("\u0002")
 }
-
-const comparable: ReadonlySet<number> = new Set<number>([
-  Der.Tag.Utf8String,
-  Der.Tag.PrintableString,
-  Der.Tag.TeletexString,
-  Der.Tag.Ia5String,
-  Der.Tag.VisibleString,
-  Der.Tag.NumericString,
-  Der.Tag.BmpString,
-  Der.Tag.UniversalString
-])
 
 // The separators of `key` are controls, which cannot survive here: no value can pose as two.
 const prepare = (text: string): string =>
@@ -286,7 +288,6 @@ const encodeValue = (type: ObjectIdentifier.ObjectIdentifier, value: string): Ui
       return printable.test(value) ? Der.ascii(value, Der.Tag.PrintableString) : Der.utf8String(value)
     case ObjectIdentifier.oids.emailAddress:
     case ObjectIdentifier.oids.domainComponent:
-      // eslint-disable-next-line no-control-regex
       return /^[\x00-\x7f]*$/.test(value) ? Der.ascii(value) : Der.utf8String(value)
     default:
       return Der.utf8String(value)

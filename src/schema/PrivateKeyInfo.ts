@@ -290,7 +290,7 @@ const fromBlock = (block: Pem.PemBlock): Either.Either<PrivateKeyInfo, PrivateKe
  * @since 0.1.0
  * @category decoding
  */
-export const fromPem = (text: string | Redacted.Redacted<string>): Either.Either<PrivateKeyInfo, PrivateKeyError> => {
+export const fromPem = (text: string | Redacted.Redacted): Either.Either<PrivateKeyInfo, PrivateKeyError> => {
   const blocks = Pem.parse(Redacted.isRedacted(text) ? Redacted.value(text) : text)
   if (Either.isLeft(blocks)) {
     return Either.left(new PrivateKeyError({ reason: "Malformed", problem: blocks.left.problem }))
@@ -319,5 +319,5 @@ export const fromBytes = (bytes: Uint8Array): Either.Either<PrivateKeyInfo, Priv
  * @since 0.1.0
  * @category encoding
  */
-export const toPem = (key: PrivateKeyInfo): Redacted.Redacted<string> =>
+export const toPem = (key: PrivateKeyInfo): Redacted.Redacted =>
   Redacted.make(Pem.format("PRIVATE KEY", Redacted.value(key.pkcs8)))

@@ -169,7 +169,6 @@ export const parse = (text: string): Either.Either<ServerName, InvalidServerName
   if (bracketed) return invalid("brackets are for IPv6 addresses")
   const ipv4 = parseIpv4(text)
   if (ipv4 !== undefined) return Either.right(fromAddressBytes(ipv4)!)
-  // eslint-disable-next-line no-control-regex
   if (/[^\x00-\x7f]/.test(text)) return invalid("it is not ASCII: give its A-label form, as `xn--…`")
   const name = text.toLowerCase().replace(/\.$/, "")
   const problem = dnsNameProblem(name)
