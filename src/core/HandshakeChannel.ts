@@ -277,10 +277,15 @@ export class HandshakeChannel {
       if (this.#ahead !== undefined || this.#reassembly.pending) {
         return this.fail("UnexpectedMessage", "a handshake message crosses a change of keys")
       }
-      this.reader.protect(new RecordProtection(this.crypto, schedule.trafficKeys(secret)))
-      this.trace({ _tag: "KeysChanged", direction: "read", stage })
+      this.unsafeChangeReadKeys(schedule, secret, stage)
       return Effect.void
     })
+  }
+
+  /** The same where the caller has seen that no message is half read. */
+  unsafeChangeReadKeys(schedule: KeySchedule, secret: TrafficSecret, stage: "handshake" | "application"): void {
+    this.reader.protect(new RecordProtection(this.crypto, schedule.trafficKeys(secret)))
+    this.trace({ _tag: "KeysChanged", direction: "read", stage })
   }
 
   /** Seals records with this secret's keys from the next record on. */

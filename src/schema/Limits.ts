@@ -37,7 +37,7 @@ export const Limits = Schema.Struct({
   /** Signatures verified while looking for one path. */
   pathSignatures: limit(100),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
-  recordsPerKey: limit(2 ** 48, 2)
+  recordsPerKey: limit(2 ** 48, 4)
 })
 
 /**

@@ -1,0 +1,504 @@
+/**
+ * A SecureContext says how to speak TLS and as whom: protocol, identity and trust as one immutable value. It holds
+ * only what was said; defaults are filled in when a handshake begins, so that contexts merge.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { SecureContext } from "effect-tls"
+ *
+ * const program = Effect.gen(function* () {
+ *   const base = yield* SecureContext.make({ protocol: { alpn: ["h2", "http/1.1"] } })
+ *   const strict = yield* SecureContext.make({ protocol: { cipherSuites: ["TLS_AES_256_GCM_SHA384"] } })
+ *   return SecureContext.merge(base, strict)
+ * })
+ *
+ * @since 0.1.0
+ */
+import * as Arr from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { dual } from "effect/Function"
+import * as ParseResult from "effect/ParseResult"
+import type { Pipeable } from "effect/Pipeable"
+import { pipeArguments } from "effect/Pipeable"
+import * as Redacted from "effect/Redacted"
+import * as Schema from "effect/Schema"
+import type * as Scope from "effect/Scope"
+import type { Certificate } from "../schema/Certificate.ts"
+import * as Certificates from "../schema/Certificate.ts"
+import * as CipherSuite from "../schema/CipherSuite.ts"
+import * as Defaults from "../schema/Defaults.ts"
+import * as Limits from "../schema/Limits.ts"
+import * as NamedGroup from "../schema/NamedGroup.ts"
+import * as PrivateKeyInfo from "../schema/PrivateKeyInfo.ts"
+import type { ProtocolOptions } from "../schema/ProtocolOptions.ts"
+import type { PublicKey } from "../schema/PublicKey.ts"
+import * as PublicKeys from "../schema/PublicKey.ts"
+import type { SignatureSchemeInfo, SignatureSchemeName } from "../schema/SignatureScheme.ts"
+import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import { ConfigIssue, TlsConfigError } from "../schema/TlsError.ts"
+import type { CryptoProviderService } from "./CryptoProvider.ts"
+import { CryptoProvider } from "./CryptoProvider.ts"
+import type { AlpnSelector, ClientAuthentication, HandshakePolicy } from "./HandshakePolicy.ts"
+import type { Identity, IdentityResolver } from "./Identity.ts"
+import * as KeyAgreement from "./KeyAgreement.ts"
+import type { PrivateKey } from "./PrivateKey.ts"
+import { isPrivateKey } from "./PrivateKey.ts"
+import type { CertificatesInput, IdentityOptions, PrivateKeyInput } from "./SecureContextOptions.ts"
+import { SecureContextOptions } from "./SecureContextOptions.ts"
+import type { TrustStore } from "./TrustStore.ts"
+import * as TrustStores from "./TrustStore.ts"
+import type { Verifier } from "./Verifier.ts"
+import * as Verifiers from "./Verifier.ts"
+
+/**
+ * @since 0.1.0
+ * @category type ids
+ */
+export const TypeId: unique symbol = Symbol.for("effect-tls/SecureContext")
+
+/**
+ * Whom to believe, as far as it was said.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Trust {
+  readonly anchors?: TrustStore
+  readonly verifier?: Verifier
+  readonly clientAuthentication?: ClientAuthentication
+  readonly announceAuthorities?: boolean
+}
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface SecureContext extends Pipeable {
+  readonly [TypeId]: typeof TypeId
+  readonly protocol: ProtocolOptions
+  readonly identities: ReadonlyArray<Identity>
+  readonly resolveIdentity: IdentityResolver | undefined
+  readonly selectAlpn: AlpnSelector | undefined
+  readonly trust: Trust
+}
+
+const fromParts = (parts: Omit<SecureContext, typeof TypeId | "pipe">): SecureContext => ({
+  [TypeId]: TypeId,
+  ...parts,
+  pipe() {
+    // eslint-disable-next-line prefer-rest-params
+    return pipeArguments(this, arguments)
+  }
+})
+
+/**
+ * Says nothing: every default holds. It is the identity of `merge`.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const empty: SecureContext = fromParts({
+  protocol: {},
+  identities: [],
+  resolveIdentity: undefined,
+  selectAlpn: undefined,
+  trust: {}
+})
+
+/**
+ * A context from its options. Everything is checked now: forms, certificates, keys, and that the provider can do what
+ * is asked by name. Key bytes that were decoded are wiped when the Scope closes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: SecureContextOptions
+): Effect.Effect<SecureContext, TlsConfigError, CryptoProvider | Scope.Scope> =>
+  Effect.gen(function* () {
+    const crypto = yield* CryptoProvider
+    const said = yield* decodeOptions(options)
+    const trust = said.trust ?? {}
+    const context = fromParts({
+      protocol: said.protocol ?? {},
+      identities: yield* Effect.forEach(identityOptions(said.identity), ({ options, path }) =>
+        makeIdentity(crypto, options, path)
+      ),
+      resolveIdentity: said.resolveIdentity,
+      selectAlpn: said.selectAlpn,
+      trust: {
+        ...trust,
+        ...(trust.anchors === undefined ? {} : { anchors: yield* makeAnchors(trust.anchors) })
+      } as Trust
+    })
+    yield* resolve(context, crypto, "client")
+    return context
+  })
+
+const decodeOptions = (options: unknown) =>
+  Effect.mapError(Schema.decodeUnknown(SecureContextOptions)(options as never), (error) => {
+    const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
+      ({ message, path }) => new ConfigIssue({ path: formatPath(path), message })
+    )
+    return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
+  })
+
+const formatPath = (path: ReadonlyArray<PropertyKey>): string =>
+  path.reduce<string>(
+    (text, part) => (typeof part === "number" ? `${text}[${part}]` : `${text}${text && "."}${String(part)}`),
+    ""
+  )
+
+const identityOptions = (said: IdentityOptions | ReadonlyArray<IdentityOptions> | undefined) => {
+  if (said === undefined) return []
+  return "certificateChain" in said
+    ? [{ options: said, path: "identity" }]
+    : said.map((options, i) => ({ options, path: `identity[${i}]` }))
+}
+
+/** Certificates of any form. */
+const readCertificates = (
+  input: CertificatesInput,
+  path: string
+): Either.Either<Arr.NonEmptyReadonlyArray<Certificate>, TlsConfigError> => {
+  const read = (item: string | Uint8Array | Certificate, at: string) =>
+    Certificates.isCertificate(item)
+      ? Either.right([item] as Arr.NonEmptyReadonlyArray<Certificate>)
+      : Either.mapLeft(
+          typeof item === "string" ? Certificates.fromPem(item) : Certificates.fromBytes(item),
+          (error) => TlsConfigError.of("InvalidCertificate", at, error.problem)
+        )
+  if (!Array.isArray(input)) return read(input as string | Uint8Array | Certificate, path)
+  return Either.map(
+    Either.all((input as ReadonlyArray<string | Uint8Array | Certificate>).map((item, i) => read(item, `${path}[${i}]`))),
+    (lists) => lists.flat() as unknown as Arr.NonEmptyReadonlyArray<Certificate>
+  )
+}
+
+const makeAnchors = (input: CertificatesInput | TrustStore): Either.Either<TrustStore, TlsConfigError> =>
+  TrustStores.isTrustStore(input)
+    ? Either.right(input)
+    : Either.map(readCertificates(input, "trust.anchors"), TrustStores.fromCertificates)
+
+const makeIdentity = Effect.fnUntraced(function* (
+  crypto: CryptoProviderService,
+  { certificateChain, privateKey }: IdentityOptions,
+  path: string
+) {
+  const chain = yield* orderChain(yield* readCertificates(certificateChain, `${path}.certificateChain`), path)
+  const key = yield* readPrivateKey(crypto, privateKey, `${path}.privateKey`)
+  if (!PublicKeys.equals(key.publicKey, chain[0].publicKey)) {
+    return yield* TlsConfigError.of(
+      "KeyMismatch",
+      `${path}.privateKey`,
+      `the key (${PublicKeys.format(key.publicKey)}) does not match the leaf certificate ` +
+        `"${chain[0].subject.toString()}" (${PublicKeys.format(chain[0].publicKey)})`
+    )
+  }
+  if (key.schemes.length === 0) {
+    return yield* TlsConfigError.of(
+      "Unsupported",
+      `${path}.privateKey`,
+      `the provider ${crypto.name} cannot sign TLS 1.3 handshakes with this key (${PublicKeys.format(key.publicKey)})`
+    )
+  }
+  return { certificateChain: chain, privateKey: key } satisfies Identity as Identity
+})
+
+/** A chain whose certificates each issued the one before; out of order is an error that says so. */
+const orderChain = (
+  chain: Arr.NonEmptyReadonlyArray<Certificate>,
+  path: string
+): Either.Either<Arr.NonEmptyReadonlyArray<Certificate>, TlsConfigError> => {
+  for (let i = 1; i < chain.length; i++) {
+    const subject = chain[i]!.subject.toString()
+    if (!chain[i - 1]!.issuer.equalsDer(chain[i]!.subject.der)) {
+      return Either.left(
+        TlsConfigError.of(
+          "InvalidCertificate",
+          `${path}.certificateChain[${i}]`,
+          `"${subject}" did not issue the certificate before it, whose issuer is ` +
+            `"${chain[i - 1]!.issuer.toString()}": the leaf comes first, then each one's issuer`
+        )
+      )
+    }
+  }
+  return Either.right(chain)
+}
+
+const readPrivateKey = Effect.fnUntraced(function* (
+  crypto: CryptoProviderService,
+  input: PrivateKeyInput,
+  path: string
+): Effect.fn.Return<PrivateKey, TlsConfigError, Scope.Scope> {
+  if (isPrivateKey(input)) return input
+  const value = Redacted.isRedacted(input) ? Redacted.value<string | Uint8Array>(input) : input
+  const info = yield* Either.mapLeft(
+    typeof value === "string" ? PrivateKeyInfo.fromPem(value) : PrivateKeyInfo.fromBytes(value),
+    (error) => TlsConfigError.of("InvalidPrivateKey", path, error.message)
+  )
+  yield* Effect.addFinalizer(() => Effect.sync(() => wipe(info)))
+  return yield* Effect.mapError(crypto.importPrivateKey(info), (error) =>
+    TlsConfigError.of(error.reason === "Unsupported" ? "Unsupported" : "InvalidPrivateKey", path, error.detail)
+  )
+})
+
+const wipe = (info: PrivateKeyInfo.PrivateKeyInfo): void => {
+  Redacted.value(info.pkcs8).fill(0)
+  if ("secret" in info) Redacted.value(info.secret).fill(0)
+}
+
+/**
+ * Both contexts as one: what `that` says goes before what `self` says, field by field, and identities accumulate.
+ * Associative, with `empty` as its identity.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const merge: {
+  (that: SecureContext): (self: SecureContext) => SecureContext
+  (self: SecureContext, that: SecureContext): SecureContext
+} = dual(2, (self: SecureContext, that: SecureContext) =>
+  fromParts({
+    protocol: { ...self.protocol, ...that.protocol },
+    identities: [...self.identities, ...that.identities],
+    resolveIdentity: that.resolveIdentity ?? self.resolveIdentity,
+    selectAlpn: that.selectAlpn ?? self.selectAlpn,
+    trust: { ...self.trust, ...that.trust }
+  })
+)
+
+/**
+ * The context with this said of the protocol.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withProtocol: {
+  (protocol: ProtocolOptions): (self: SecureContext) => SecureContext
+  (self: SecureContext, protocol: ProtocolOptions): SecureContext
+} = dual(2, (self: SecureContext, protocol: ProtocolOptions) => merge(self, { ...empty, protocol }))
+
+/**
+ * The context with another verifier.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withVerifier: {
+  (verifier: Verifier): (self: SecureContext) => SecureContext
+  (self: SecureContext, verifier: Verifier): SecureContext
+} = dual(2, (self: SecureContext, verifier: Verifier) => merge(self, { ...empty, trust: { verifier } }))
+
+/**
+ * The context with one more identity.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withIdentity: {
+  (identity: Identity): (self: SecureContext) => SecureContext
+  (self: SecureContext, identity: Identity): SecureContext
+} = dual(2, (self: SecureContext, identity: Identity) => merge(self, { ...empty, identities: [identity] }))
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isSecureContext = (u: unknown): u is SecureContext => typeof u === "object" && u !== null && TypeId in u
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Resolving
+// ---------------------------------------------------------------------------------------------------------------------
+
+const resolved = new WeakMap<SecureContext, { readonly crypto: CryptoProviderService; readonly policies: Policies }>()
+
+interface Policies {
+  readonly client: Either.Either<HandshakePolicy, TlsConfigError>
+  readonly server: Either.Either<HandshakePolicy, TlsConfigError>
+}
+
+/**
+ * What one side of a handshake goes by: defaults filled in, cut to what the provider can do. Asking by name for what it
+ * cannot do is an error.
+ *
+ * @since 0.1.0
+ * @category resolving
+ */
+export const resolve = (
+  context: SecureContext,
+  crypto: CryptoProviderService,
+  role: "client" | "server"
+): Either.Either<HandshakePolicy, TlsConfigError> => {
+  const known = resolved.get(context)
+  if (known !== undefined && known.crypto === crypto) return known.policies[role]
+  const shared = resolveProtocol(context, crypto)
+  const policies: Policies = {
+    client: Either.map(shared, (policy) => withTrust(policy, context, "client")),
+    server: Either.flatMap(shared, (policy) =>
+      Either.map(checkServer(context), () => withTrust(policy, context, "server"))
+    )
+  }
+  resolved.set(context, { crypto, policies })
+  return policies[role]
+}
+
+type ProtocolPolicy = Omit<HandshakePolicy, "verifier" | "clientAuthentication" | "authorities">
+
+const resolveProtocol = (
+  { identities, protocol, resolveIdentity, selectAlpn }: SecureContext,
+  crypto: CryptoProviderService
+): Either.Either<ProtocolPolicy, TlsConfigError> =>
+  Either.gen(function* () {
+    const { capabilities } = crypto
+    const select = <N extends string, I>(
+      path: string,
+      said: ReadonlyArray<N> | undefined,
+      defaults: ReadonlyArray<N>,
+      info: (name: N) => I | undefined,
+      supported: (info: I) => boolean
+    ): Either.Either<ReadonlyArray<I>, TlsConfigError> => {
+      const chosen = (said ?? defaults).flatMap((name) => info(name) ?? [])
+      if (said === undefined) return Either.right(chosen.filter(supported))
+      const lacking = said.filter((name) => !supported(info(name)!))
+      return Arr.isNonEmptyReadonlyArray(lacking)
+        ? Either.left(
+            TlsConfigError.of("Unsupported", `protocol.${path}`, `the provider ${crypto.name} has no ${lacking.join(", ")}`)
+          )
+        : Either.right(chosen)
+    }
+    const cipherSuites = yield* select(
+      "cipherSuites",
+      protocol.cipherSuites,
+      Defaults.cipherSuites,
+      CipherSuite.fromName,
+      ({ aead, hash }) => capabilities.aeads.has(aead) && capabilities.hashes.has(hash)
+    )
+    const groups = yield* select("groups", protocol.groups, Defaults.groups, NamedGroup.fromName, ({ code }) =>
+      protocol.groups === undefined && code === NamedGroup.x25519MlKem768
+        ? KeyAgreement.isSupported(capabilities, code) && KeyAgreement.isNative(capabilities, code)
+        : KeyAgreement.isSupported(capabilities, code)
+    )
+    const verifiable = (scheme: SignatureSchemeInfo) => capabilities.verify(scheme.algorithm, sampleKey(scheme))
+    const signatureSchemes = yield* select<SignatureSchemeName, SignatureSchemeInfo>(
+      "signatureSchemes",
+      protocol.signatureSchemes,
+      Defaults.signatureSchemes,
+      SignatureScheme.fromName,
+      verifiable
+    )
+    const certificateSignatureSchemes = yield* select<SignatureSchemeName, SignatureSchemeInfo>(
+      "certificateSignatureSchemes",
+      protocol.certificateSignatureSchemes,
+      [...(protocol.signatureSchemes ?? Defaults.signatureSchemes), ...Defaults.certificateOnlySchemes].filter(
+        (name, i, all) => all.indexOf(name) === i
+      ),
+      SignatureScheme.fromName,
+      verifiable
+    )
+    if (!signatureSchemes.some((scheme) => scheme.handshake)) {
+      yield* Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "protocol.signatureSchemes",
+          "PKCS#1 v1.5 signs certificates only: TLS 1.3 needs another scheme for the handshake"
+        )
+      )
+    }
+    const keyShares = protocol.keyShares?.map((name) => NamedGroup.fromName(name)!.code) ?? defaultKeyShares(groups)
+    const unlisted = keyShares.filter((code) => !groups.some((group) => group.code === code))
+    if (unlisted.length > 0) {
+      yield* Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "protocol.keyShares",
+          `${unlisted.map(NamedGroup.name).join(", ")} must stand in \`groups\` too`
+        )
+      )
+    }
+    return {
+      cipherSuites,
+      groups,
+      keyShares,
+      signatureSchemes,
+      certificateSignatureSchemes,
+      alpn: protocol.alpn ?? [],
+      selectAlpn,
+      maxFragment: protocol.maxFragment ?? Defaults.maxFragment,
+      recordSizeLimit: protocol.recordSizeLimit,
+      recordPadding: protocol.recordPadding ?? Defaults.recordPadding,
+      middleboxCompatibility: protocol.middleboxCompatibility ?? Defaults.middleboxCompatibility,
+      helloRetryCookie: protocol.helloRetryCookie ?? Defaults.helloRetryCookie,
+      handshakeTimeout: protocol.handshakeTimeout ?? Defaults.handshakeTimeout,
+      limits: protocol.limits ?? Limits.defaults,
+      ownIdentities: identities,
+      resolveIdentities: resolveIdentity
+    }
+  })
+
+/** A key as a scheme wants it, without its bytes: enough to ask a provider whether it could verify with one. */
+const sampleKey = ({ key }: SignatureSchemeInfo): PublicKey => {
+  const bytes = new Uint8Array(0)
+  switch (key._tag) {
+    case "Ec":
+      return { _tag: "Ec", curve: key.curve, point: bytes, spki: bytes }
+    case "Rsa":
+    case "RsaPss":
+      return { _tag: key._tag, modulus: bytes, exponent: bytes, spki: bytes }
+    case "Ed25519":
+    case "Ed448":
+      return { _tag: key._tag, bytes, spki: bytes }
+  }
+}
+
+/** The best group, and beside a hybrid its classical half for servers that do not know it. */
+const defaultKeyShares = (groups: ReadonlyArray<NamedGroup.NamedGroupInfo>): ReadonlyArray<NamedGroup.NamedGroup> => {
+  const [first] = groups
+  if (first === undefined) return []
+  return first.code === NamedGroup.x25519MlKem768 && groups.some(({ code }) => code === NamedGroup.x25519)
+    ? [first.code, NamedGroup.x25519]
+    : [first.code]
+}
+
+const checkServer = ({
+  identities,
+  resolveIdentity,
+  trust
+}: SecureContext): Either.Either<void, TlsConfigError> => {
+  if (identities.length === 0 && resolveIdentity === undefined) {
+    return Either.left(
+      TlsConfigError.of("InvalidOptions", "identity", "a server needs a certificate chain and its key, or `resolveIdentity`")
+    )
+  }
+  const asks = trust.clientAuthentication === "request" || trust.clientAuthentication === "require"
+  if (asks && trust.anchors === undefined && trust.verifier === undefined) {
+    return Either.left(
+      TlsConfigError.of(
+        "InvalidOptions",
+        "trust.anchors",
+        "a server that asks for client certificates must say whom it trusts: set `anchors` or `verifier`"
+      )
+    )
+  }
+  return Either.right(undefined)
+}
+
+/** More names than this would make a CertificateRequest that peers refuse. */
+const announcedAuthorities = 100
+
+const withTrust = (
+  policy: ProtocolPolicy,
+  { trust }: SecureContext,
+  role: "client" | "server"
+): HandshakePolicy => {
+  const announce = trust.announceAuthorities ?? role === "server"
+  const authorities = (trust.anchors?.anchors ?? []).map((certificate) => certificate.subject.der)
+  return {
+    ...policy,
+    verifier:
+      trust.verifier ?? (trust.anchors === undefined ? Verifiers.webPkiCurrent : Verifiers.webPki(trust.anchors)),
+    clientAuthentication: trust.clientAuthentication ?? "none",
+    authorities: announce && authorities.length <= announcedAuthorities ? authorities : []
+  }
+}

@@ -1,0 +1,397 @@
+/**
+ * An open connection: pull-based, with back-pressure from the application to the transport.
+ *
+ * @since 0.1.0
+ */
+import * as Chunk from "effect/Chunk"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
+import * as Stream from "effect/Stream"
+import * as Alert from "../schema/Alert.ts"
+import { concat } from "../schema/Bytes.ts"
+import * as ContentType from "../schema/ContentType.ts"
+import type { Endpoint } from "../schema/Endpoint.ts"
+import type { HandshakeMessage, NewSessionTicket } from "../schema/HandshakeMessage.ts"
+import { decode, encode } from "../schema/HandshakeMessage.ts"
+import type { Record } from "../schema/Record.ts"
+import type { HandshakeReason, TlsError } from "../schema/TlsError.ts"
+import { AlertError, alertOf, HandshakeError, TlsConfigError, TransportError, TruncationError } from "../schema/TlsError.ts"
+import type { ConnectionInfo } from "./ConnectionInfo.ts"
+import type { Established } from "./Established.ts"
+import { checkMessage } from "./ExtensionRules.ts"
+import type { HandshakeChannel } from "./HandshakeChannel.ts"
+import { HandshakeReassembly } from "./HandshakeReassembly.ts"
+import type { TrafficSecret } from "./KeySchedule.ts"
+
+/**
+ * An open TLS connection. It lives in a Scope; closing that sends `close_notify`, half-closes, and lets the transport
+ * deliver what was written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TlsConnection {
+  /** Everything that was negotiated. */
+  readonly info: ConnectionInfo
+  readonly localAddress: Option.Option<Endpoint>
+  readonly remoteAddress: Option.Option<Endpoint>
+  /**
+   * The next decrypted data, in order. Fails with `None` after the peer's `close_notify`; a transport that ends without
+   * one is a `TruncationError`, after the data before it. Interrupting it loses nothing. The bytes are yours.
+   */
+  readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>>
+  /** All that `pull` gives, as a Stream: it ends at `close_notify`. */
+  readonly stream: Stream.Stream<Uint8Array, TlsError>
+  /** Sends bytes, and completes when there is room for more. They must not be changed before that. */
+  readonly write: (bytes: Uint8Array) => Effect.Effect<void, TlsError>
+  /** Writes all it is given. It does not `end` the connection. */
+  readonly sink: Sink.Sink<void, Uint8Array, never, TlsError>
+  /** Says that nothing more will be written (`close_notify`). Reading goes on. */
+  readonly end: Effect.Effect<void, TlsError>
+  /** Changes the keys we write with; with `requestPeer` the peer is asked to change its own too (RFC 9846 §4.6.3). */
+  readonly updateKeys: (options?: { readonly requestPeer?: boolean }) => Effect.Effect<void, TlsError>
+  /** Keying material for another protocol, the same on both sides (RFC 9846 §7.5). `length` is in bytes. */
+  readonly exportKeyingMaterial: (options: {
+    readonly label: string
+    readonly context?: Uint8Array
+    readonly length: number
+  }) => Effect.Effect<Uint8Array, TlsConfigError>
+}
+
+/** Bytes sealed and handed to the transport at once: enough to make system calls few, little to wait for. */
+const batchLength = 65_536
+
+const closeNotify = Alert.encode({ level: 1, description: Alert.fromName("close_notify") })
+
+const noBytes = new Uint8Array(0)
+
+class Connection implements TlsConnection {
+  readonly info: ConnectionInfo
+  readonly #flight: HandshakeChannel
+  readonly #established: Established
+  readonly #scope: Scope.Scope
+  readonly #reassembly: HandshakeReassembly
+  readonly #reading = Effect.unsafeMakeSemaphore(1)
+  readonly #writing = Effect.unsafeMakeSemaphore(1)
+  #readSecret: TrafficSecret
+  #writeSecret: TrafficSecret
+  /** How reading ended: `None` by `close_notify`. */
+  #readEnd: Option.Option<TlsError> | undefined
+  #writeEnded = false
+  /** Why nothing can be written any more, besides `end`. */
+  #failure: TlsError | undefined
+  #answerDue = false
+  #bytesReceived = 0
+  #postHandshake = 0
+  #warnings = 0
+
+  constructor(flight: HandshakeChannel, established: Established, scope: Scope.Scope) {
+    this.#flight = flight
+    this.#established = established
+    this.#scope = scope
+    this.info = established.info
+    this.#readSecret = established.readSecret
+    this.#writeSecret = established.writeSecret
+    this.#reassembly = new HandshakeReassembly(flight.limits)
+    flight.reader.handshaking = false
+    flight.enter("connected")
+  }
+
+  get localAddress(): Option.Option<Endpoint> {
+    return this.#flight.duplex.localAddress
+  }
+
+  get remoteAddress(): Option.Option<Endpoint> {
+    return this.#flight.duplex.remoteAddress
+  }
+
+  // -- reading --------------------------------------------------------------------------------------------------------
+
+  get pull(): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>> {
+    // Uninterruptible but for the waiting inside the transport, so that no data is lost between it and us.
+    return this.#reading.withPermits(1)(Effect.uninterruptible(this.#next))
+  }
+
+  readonly #next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>> = Effect.suspend(() => {
+    const batch = this.#drain()
+    const pending = this.#answerDue ? this.#answer : undefined
+    if (batch.length > 0) {
+      const data = Effect.succeed(Chunk.unsafeFromArray(batch))
+      return pending === undefined ? data : Effect.zipRight(pending, data)
+    }
+    if (this.#readEnd !== undefined) return Effect.zipRight(this.#tellPeer, Effect.fail(this.#readEnd))
+    const more = Effect.flatMap(Effect.mapError(this.#flight.duplex.pull, Option.some), (chunk) => {
+      if (Option.isSome(chunk)) this.#flight.reader.push(chunk.value)
+      else this.#endReading(new TruncationError({ phase: "connected", bytesReceived: this.#bytesReceived }))
+      return this.#next
+    })
+    return pending === undefined ? more : Effect.zipRight(pending, more)
+  })
+
+  get stream(): Stream.Stream<Uint8Array, TlsError> {
+    return Stream.repeatEffectChunkOption(this.pull)
+  }
+
+  /** Opens all the records that are there. */
+  #drain(): Array<Uint8Array> {
+    const batch: Array<Uint8Array> = []
+    while (this.#readEnd === undefined) {
+      const record = this.#flight.reader.next()
+      if (record === undefined) break
+      if (record instanceof HandshakeError) this.#endReading(record)
+      else if (record.type === ContentType.applicationData) this.#data(record.fragment, batch)
+      else this.#control(record)
+    }
+    return batch
+  }
+
+  #data(fragment: Uint8Array, batch: Array<Uint8Array>): void {
+    if (this.#reassembly.pending) {
+      this.#refuse("UnexpectedMessage", "application data in the middle of a handshake message")
+    } else if (fragment.length > 0) {
+      this.#postHandshake = 0
+      this.#bytesReceived += fragment.length
+      batch.push(fragment)
+    }
+  }
+
+  #control({ fragment, type }: Record): void {
+    if (type === ContentType.alert) this.#alert(fragment)
+    else if (type === ContentType.handshake) this.#handshake(fragment)
+    else this.#refuse("UnexpectedMessage", `a record of type ${type} on an open connection`)
+  }
+
+  #alert(fragment: Uint8Array): void {
+    if (fragment.length !== 2) {
+      this.#refuse("MalformedMessage", `an alert of ${fragment.length} bytes`)
+      return
+    }
+    const description = fragment[1]!
+    this.#flight.trace({ _tag: "AlertReceived", description })
+    if (description === Alert.fromName("close_notify")) {
+      this.#readEnd = Option.none()
+    } else if (description !== Alert.fromName("user_canceled")) {
+      this.#endReading(new AlertError({ description, phase: "connected" }))
+    } else if (++this.#warnings > this.#flight.limits.warnings) {
+      this.#refuse("TooManyMessages", "too many warnings")
+    }
+  }
+
+  #handshake(fragment: Uint8Array): void {
+    if (fragment.length === 0) {
+      this.#refuse("UnexpectedMessage", "an empty handshake record")
+      return
+    }
+    this.#reassembly.push(fragment)
+    while (this.#readEnd === undefined) {
+      const bytes = this.#reassembly.next("connected")
+      if (bytes === undefined) return
+      if (bytes instanceof HandshakeError) {
+        this.#endReading(bytes)
+        return
+      }
+      const message = decode(bytes)
+      if (Either.isLeft(message)) this.#refuse("MalformedMessage", message.left.message)
+      else this.#postHandshakeMessage(message.right, bytes.length)
+    }
+  }
+
+  #postHandshakeMessage(message: HandshakeMessage, length: number): void {
+    const { limits, role } = this.#flight
+    this.#flight.trace({ _tag: "MessageReceived", message, length })
+    if (++this.#postHandshake > limits.consecutivePostHandshake) {
+      this.#refuse("TooManyMessages", `more than ${limits.consecutivePostHandshake} messages without data`)
+    } else if (message._tag === "KeyUpdate") {
+      this.#peerUpdatesKeys(message.request)
+    } else if (message._tag === "NewSessionTicket" && role === "client") {
+      this.#ticket(message)
+    } else {
+      this.#refuse("UnexpectedMessage", `${message._tag} on an open connection`)
+    }
+  }
+
+  /** Tickets are read and set aside: there is no resumption yet. */
+  #ticket(message: NewSessionTicket): void {
+    const wrong = checkMessage(message, { limits: this.#flight.limits, phase: "connected", offered: undefined })
+    if (wrong !== undefined) this.#endReading(wrong)
+  }
+
+  #peerUpdatesKeys(request: number): void {
+    if (request > 1) {
+      this.#refuse("IllegalParameter", `a KeyUpdate that requests ${request}`)
+    } else if (this.#reassembly.pending) {
+      this.#refuse("UnexpectedMessage", "a handshake message crosses a change of keys")
+    } else {
+      const { schedule } = this.#established
+      this.#readSecret = schedule.update(this.#readSecret)
+      this.#flight.unsafeChangeReadKeys(schedule, this.#readSecret, "application")
+      if (request === 1) this.#answerDue = true
+    }
+  }
+
+  #refuse(reason: HandshakeReason, message: string): void {
+    this.#endReading(this.#flight.error(reason, message))
+  }
+
+  /** Reading is over: after `error` nothing the peer sends means anything. */
+  #endReading(error: TlsError): void {
+    this.#readEnd = Option.some(error)
+    // A truncated stream says nothing about the other direction.
+    if (error._tag !== "TruncationError") this.#failure = error
+  }
+
+  /** Sends the alert of the error that ended reading, once. */
+  readonly #tellPeer: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#failure === undefined || this.#writeEnded) return Effect.void
+    this.#writeEnded = true
+    const alert = alertOf(this.#failure)
+    if (Option.isNone(alert)) return Effect.ignore(this.#flight.duplex.end())
+    this.#flight.trace({ _tag: "AlertSent", description: alert.value })
+    const record = this.#flight.writer.write(
+      ContentType.alert,
+      Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value })
+    )
+    return Effect.ignore(this.#flight.duplex.end(record))
+  })
+
+  // -- writing --------------------------------------------------------------------------------------------------------
+
+  write(bytes: Uint8Array): Effect.Effect<void, TlsError> {
+    return bytes.length === 0 ? Effect.void : this.#writing.withPermits(1)(this.#writeFrom(bytes, 0))
+  }
+
+  get sink(): Sink.Sink<void, Uint8Array, never, TlsError> {
+    return Sink.forEachChunk((chunk: Chunk.Chunk<Uint8Array>) =>
+      this.write(chunk.length === 1 ? Chunk.unsafeHead(chunk) : concat(chunk))
+    )
+  }
+
+  #writeFrom(bytes: Uint8Array, at: number): Effect.Effect<void, TlsError> {
+    return Effect.suspend(() => {
+      const closed = this.#cannotWrite()
+      if (closed !== undefined) return Effect.fail(closed)
+      const update = this.#takeKeyUpdate()
+      const { writer } = this.#flight
+      // One record of every key is kept for its KeyUpdate, and one for an alert.
+      const most = Math.min(batchLength, (writer.remaining - 2) * writer.fragmentLength)
+      const end = Math.min(bytes.length, at + most)
+      const records = writer.write(ContentType.applicationData, bytes.subarray(at, end))
+      const written = this.#flight.duplex.write(update === undefined ? records : concat([update, records]))
+      return end < bytes.length ? Effect.zipRight(written, this.#writeFrom(bytes, end)) : written
+    })
+  }
+
+  #cannotWrite(): TlsError | undefined {
+    if (this.#failure !== undefined) return this.#failure
+    if (!this.#writeEnded) return undefined
+    return new TransportError({
+      reason: "Closed",
+      operation: "write",
+      message: "this side has ended the connection",
+      phase: "closing"
+    })
+  }
+
+  /** A KeyUpdate that is due, because the peer asked or because the key has protected all it may. */
+  #takeKeyUpdate(): Uint8Array | undefined {
+    if (!this.#answerDue && this.#flight.writer.remaining > 2) return undefined
+    this.#answerDue = false
+    return this.#keyUpdate(0)
+  }
+
+  /** Seals a KeyUpdate and changes the keys behind it. */
+  #keyUpdate(request: 0 | 1): Uint8Array {
+    const { schedule, suite } = this.#established
+    const message = { _tag: "KeyUpdate", request } as const
+    const bytes = encode(message)
+    this.#flight.trace({ _tag: "MessageSent", message, length: bytes.length })
+    const record = this.#flight.writer.write(ContentType.handshake, bytes)
+    this.#writeSecret = schedule.update(this.#writeSecret)
+    this.#flight.changeWriteKeys(schedule, suite, this.#writeSecret, "application")
+    return record
+  }
+
+  /**
+   * Answers the peer's KeyUpdate without making the reader wait for the writer: with the next write, or from a fiber of
+   * its own. However many are asked for, one answer is pending at most.
+   */
+  readonly #answer: Effect.Effect<void> = Effect.suspend(() =>
+    Effect.asVoid(
+      Effect.forkIn(
+        Effect.interruptible(
+          this.#writing.withPermits(1)(
+            Effect.suspend(() => {
+              if (!this.#answerDue || this.#cannotWrite() !== undefined) return Effect.void
+              return Effect.ignore(this.#flight.duplex.write(this.#takeKeyUpdate()!))
+            })
+          )
+        ),
+        this.#scope
+      )
+    )
+  )
+
+  updateKeys(options?: { readonly requestPeer?: boolean }): Effect.Effect<void, TlsError> {
+    return this.#writing.withPermits(1)(
+      Effect.suspend(() => {
+        const closed = this.#cannotWrite()
+        if (closed !== undefined) return Effect.fail(closed)
+        this.#answerDue = false
+        return this.#flight.duplex.write(this.#keyUpdate(options?.requestPeer === true ? 1 : 0))
+      })
+    )
+  }
+
+  get end(): Effect.Effect<void, TlsError> {
+    return this.#writing.withPermits(1)(
+      Effect.suspend(() => {
+        if (this.#writeEnded) return Effect.void
+        if (this.#failure !== undefined) return Effect.fail(this.#failure)
+        return this.#flight.duplex.write(this.#closeNotify())
+      })
+    )
+  }
+
+  #closeNotify(): Uint8Array {
+    this.#writeEnded = true
+    this.#flight.trace({ _tag: "AlertSent", description: Alert.fromName("close_notify") })
+    return this.#flight.writer.write(ContentType.alert, closeNotify)
+  }
+
+  /** What closing the Scope does. It waits for nobody: a writer that waits for room has its bytes in the transport. */
+  readonly close: Effect.Effect<void> = Effect.suspend(() => {
+    if (this.#failure !== undefined) return Effect.zipRight(this.#tellPeer, Effect.ignore(this.#flight.duplex.end()))
+    return Effect.ignore(this.#flight.duplex.end(this.#writeEnded ? undefined : this.#closeNotify()))
+  })
+
+  exportKeyingMaterial(options: {
+    readonly label: string
+    readonly context?: Uint8Array
+    readonly length: number
+  }): Effect.Effect<Uint8Array, TlsConfigError> {
+    const { context = noBytes, label, length } = options
+    const { exporterSecret, schedule } = this.#established
+    return Effect.try({
+      try: () => schedule.exportKeyingMaterial(exporterSecret, label, context, length),
+      catch: (error) => TlsConfigError.of("InvalidOptions", "length", error instanceof Error ? error.message : String(error))
+    })
+  }
+}
+
+/**
+ * Opens the connection of a finished handshake in the current Scope.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const open = (
+  flight: HandshakeChannel,
+  established: Established
+): Effect.Effect<TlsConnection, never, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => {
+    const connection = new Connection(flight, established, scope)
+    return Effect.as(Scope.addFinalizer(scope, connection.close), connection)
+  })

@@ -1,0 +1,205 @@
+/**
+ * Serving: a scoped server that runs a handler for every connection.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import * as Layer from "effect/Layer"
+import type * as Option from "effect/Option"
+import * as PubSub from "effect/PubSub"
+import * as Schedule from "effect/Schedule"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as Defaults from "../schema/Defaults.ts"
+import type { Endpoint } from "../schema/Endpoint.ts"
+import type { TlsConfigError, TlsError, TransportError } from "../schema/TlsError.ts"
+import { CryptoProvider } from "./CryptoProvider.ts"
+import * as HandshakeRunner from "./HandshakeRunner.ts"
+import { KeyLog } from "./KeyLog.ts"
+import * as SecureContext from "./SecureContext.ts"
+import { serverHandshake } from "./ServerHandshake13.ts"
+import type { TlsConnection } from "./TlsConnection.ts"
+import type { Duplex } from "./Transport.ts"
+import { Transport } from "./Transport.ts"
+
+/**
+ * A handshake that did not come to its end, and with whom.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface HandshakeFailure {
+  readonly error: TlsError
+  readonly remoteAddress: Option.Option<Endpoint>
+}
+
+/**
+ * A running server. `handshakeFailures` gives those from the moment it is run; a slow consumer misses the oldest.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TlsServerService {
+  readonly address: Endpoint
+  readonly handshakeFailures: Stream.Stream<HandshakeFailure>
+  /** How many connections are open or in their handshake. */
+  readonly connections: Effect.Effect<number>
+}
+
+/**
+ * @since 0.1.0
+ * @category tags
+ */
+export class TlsServer extends Context.Tag("effect-tls/TlsServer")<TlsServer, TlsServerService>() {}
+
+/**
+ * `handler` runs for every connection in a Scope of the connection's own; when it ends, so does the connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServeOptions<E, R> {
+  readonly endpoint: Endpoint
+  readonly context: SecureContext.SecureContext
+  readonly handler: (connection: TlsConnection) => Effect.Effect<unknown, E, R>
+  /** Called with each handshake that fails, in the connection's fiber. */
+  readonly onHandshakeFailure?: (failure: HandshakeFailure) => Effect.Effect<void>
+  /** Handshakes under way at once; further connections wait in the system's backlog. */
+  readonly concurrentHandshakes?: number
+  /** How long closing waits for handlers to end by themselves, before it interrupts them. */
+  readonly drainTimeout?: Duration.DurationInput
+}
+
+/**
+ * TLS as a server over a duplex that is already open. Its owner closes it; closing the Scope sends `close_notify` and
+ * half-closes.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const over = (
+  duplex: Duplex,
+  options: { readonly context: SecureContext.SecureContext }
+): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
+  Effect.gen(function* () {
+    const crypto = yield* CryptoProvider
+    const policy = yield* SecureContext.resolve(options.context, crypto, "server")
+    const keyLog = yield* KeyLog
+    return yield* HandshakeRunner.run({
+      role: "server",
+      duplex,
+      crypto,
+      policy,
+      handshake: (flight) => serverHandshake(flight, { policy, keyLog })
+    })
+  })
+
+/** After a failed `accept`, such as one for want of file descriptors: not at once, and not for ever later. */
+const acceptAgain = Schedule.union(Schedule.exponential("5 millis"), Schedule.spaced("1 second"))
+
+/**
+ * Listens, and runs `handler` for every connection until the Scope closes: then it accepts no more, waits for the
+ * handlers up to `drainTimeout`, and interrupts those that are left.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const serve = <E, R>(
+  options: ServeOptions<E, R>
+): Effect.Effect<
+  TlsServerService,
+  TlsConfigError | TransportError,
+  CryptoProvider | Transport | Scope.Scope | Exclude<R, Scope.Scope>
+> =>
+  Effect.gen(function* () {
+    const transport = yield* Transport
+    yield* SecureContext.resolve(options.context, yield* CryptoProvider, "server")
+    const failures = yield* PubSub.sliding<HandshakeFailure>(256)
+    const handshakes = Effect.unsafeMakeSemaphore(options.concurrentHandshakes ?? Defaults.concurrentHandshakes)
+
+    // Finalizers run in reverse: first no more is accepted, then the connections drain, then their fibers end.
+    const connections = yield* FiberSet.make<unknown, never>()
+    const fork = yield* FiberSet.runtime(connections)<CryptoProvider | Exclude<R, Scope.Scope>>()
+    yield* Effect.addFinalizer(() =>
+      Effect.timeoutOption(FiberSet.awaitEmpty(connections), options.drainTimeout ?? Defaults.drainTimeout)
+    )
+    const listening = yield* Scope.fork(yield* Effect.scope, (yield* Effect.scope).strategy)
+    const listener = yield* Scope.extend(transport.listen(options.endpoint), listening)
+
+    const serveOne = (duplex: Duplex, scope: Scope.CloseableScope): Effect.Effect<void, never, CryptoProvider | Exclude<R, Scope.Scope>> =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.onExit(
+          Effect.flatMap(
+            Effect.ensuring(
+              Effect.either(restore(Scope.extend(over(duplex, options), scope))),
+              handshakes.release(1)
+            ),
+            (opened) =>
+              opened._tag === "Left"
+                ? report({ error: opened.left, remoteAddress: duplex.remoteAddress })
+                : restore(Scope.extend(options.handler(opened.right), scope))
+          ) as Effect.Effect<unknown, E, CryptoProvider | Exclude<R, Scope.Scope>>,
+          (exit) => Scope.close(scope, exit)
+        )
+      ).pipe(
+        Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)),
+        Effect.asVoid
+      )
+
+    const report = (failure: HandshakeFailure): Effect.Effect<void> =>
+      Effect.zipRight(PubSub.publish(failures, failure), options.onHandshakeFailure?.(failure) ?? Effect.void)
+
+    const acceptOne = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        yield* restore(handshakes.take(1))
+        const scope = yield* Scope.make()
+        const duplex = yield* Effect.onError(restore(Scope.extend(listener.accept, scope)), (cause) =>
+          Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), handshakes.release(1))
+        )
+        fork(serveOne(duplex, scope))
+      })
+    )
+    yield* acceptOne.pipe(
+      Effect.tapError((error) => Effect.logWarning("accepting a connection failed", error)),
+      Effect.retry({ schedule: acceptAgain, while: (error) => error.reason !== "Closed" }),
+      Effect.ignore,
+      Effect.forever,
+      Effect.interruptible,
+      Effect.forkIn(listening)
+    )
+    return {
+      address: listener.address,
+      handshakeFailures: Stream.fromPubSub(failures),
+      connections: FiberSet.size(connections)
+    }
+  })
+
+/**
+ * A server as a layer.
+ *
+ * @example
+ * import { Layer, Stream } from "effect"
+ * import { Endpoint, type SecureContext, TlsServer } from "effect-tls"
+ *
+ * const echo = (context: SecureContext.SecureContext) =>
+ *   TlsServer.layer({
+ *     endpoint: Endpoint.tcp("127.0.0.1", 8443),
+ *     context,
+ *     handler: (connection) => Stream.run(connection.stream, connection.sink)
+ *   })
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layer = <E, R>(
+  options: ServeOptions<E, R>
+): Layer.Layer<
+  TlsServer,
+  TlsConfigError | TransportError,
+  CryptoProvider | Transport | Exclude<Exclude<R, Scope.Scope>, Scope.Scope>
+> => Layer.scoped(TlsServer, serve(options))
+

@@ -1,0 +1,35 @@
+/**
+ * TLS 1.3, client and server, as typed Effect programs: everything that runs anywhere. Where it runs is a layer:
+ * `effect-tls/node`, `effect-tls/noble`.
+ *
+ * @since 0.1.0
+ */
+export * as Alert from "./schema/Alert.ts"
+export * as Certificate from "./schema/Certificate.ts"
+export * as CertificateBuilder from "./core/CertificateBuilder.ts"
+export * as CipherSuite from "./schema/CipherSuite.ts"
+export * as ClientHello from "./schema/ClientHello.ts"
+export * as ConnectionInfo from "./core/ConnectionInfo.ts"
+export * as CryptoProvider from "./core/CryptoProvider.ts"
+export * as Endpoint from "./schema/Endpoint.ts"
+export * as Extension from "./schema/Extension.ts"
+export * as HandshakeMessage from "./schema/HandshakeMessage.ts"
+export * as HandshakeTrace from "./core/HandshakeTrace.ts"
+export * as Identity from "./core/Identity.ts"
+export * as KeyLog from "./core/KeyLog.ts"
+export * as Limits from "./schema/Limits.ts"
+export * as NamedGroup from "./schema/NamedGroup.ts"
+export * as Pem from "./schema/Pem.ts"
+export * as PrivateKey from "./core/PrivateKey.ts"
+export * as PrivateKeyInfo from "./schema/PrivateKeyInfo.ts"
+export * as PublicKey from "./schema/PublicKey.ts"
+export * as SecureContext from "./core/SecureContext.ts"
+export * as ServerName from "./schema/ServerName.ts"
+export * as SignatureScheme from "./schema/SignatureScheme.ts"
+export * as TlsClient from "./core/TlsClient.ts"
+export * as TlsConnection from "./core/TlsConnection.ts"
+export * as TlsError from "./schema/TlsError.ts"
+export * as TlsServer from "./core/TlsServer.ts"
+export * as Transport from "./core/Transport.ts"
+export * as TrustStore from "./core/TrustStore.ts"
+export * as Verifier from "./core/Verifier.ts"

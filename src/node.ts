@@ -1,0 +1,10 @@
+/**
+ * effect-tls on Node: its cryptography, sockets, trust stores and files.
+ *
+ * @since 0.1.0
+ */
+export * as FileKeyLog from "./layers/FileKeyLog.ts"
+export * as NodeCrypto from "./layers/NodeCrypto.ts"
+export * as NodeTls from "./layers/NodeTls.ts"
+export * as NodeTransport from "./layers/NodeTransport.ts"
+export * as NodeTrustStore from "./layers/NodeTrustStore.ts"

@@ -1,0 +1,7 @@
+/**
+ * Testing programs that use effect-tls: in memory, reproducibly, without sockets or files.
+ *
+ * @since 0.1.0
+ */
+export * as DeterministicCrypto from "./layers/DeterministicCrypto.ts"
+export * as MemoryTransport from "./layers/MemoryTransport.ts"
