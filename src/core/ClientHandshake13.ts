@@ -165,10 +165,7 @@ interface Offer {
 }
 
 /** Sends the first ClientHello. */
-const offerHello = Effect.fnUntraced(function* (
-  flight: HandshakeChannel,
-  { policy, serverName }: ClientParameters
-) {
+const offerHello = Effect.fnUntraced(function* (flight: HandshakeChannel, { policy, serverName }: ClientParameters) {
   const shares = yield* Auth.guardCrypto(
     flight,
     "making key shares",
@@ -237,9 +234,7 @@ const checkAnswer = Effect.fnUntraced(function* (
   }
   if (answer.compressionMethod !== 0) return yield* flight.fail("IllegalParameter", "the server wants compression")
   const suite = policy.cipherSuites.find(({ code }) => code === answer.cipherSuite)
-  return (
-    suite ?? (yield* flight.fail("IllegalParameter", "the server chose a cipher suite that was not offered"))
-  )
+  return suite ?? (yield* flight.fail("IllegalParameter", "the server chose a cipher suite that was not offered"))
 })
 
 /** The last eight bytes of a random that say "I could do better" (RFC 9846 §4.1.3). */

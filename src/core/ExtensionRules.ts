@@ -26,7 +26,10 @@ const check = (
 ): HandshakeError | undefined => {
   const fail = (reason: HandshakeError["reason"], message: string) => new HandshakeError({ reason, message, phase })
   if (extensions.length > limits.extensions) {
-    return fail("IllegalParameter", `${context} has ${extensions.length} extensions, at most ${limits.extensions} allowed`)
+    return fail(
+      "IllegalParameter",
+      `${context} has ${extensions.length} extensions, at most ${limits.extensions} allowed`
+    )
   }
   const seen = new Set<number>()
   for (const extension of extensions) {

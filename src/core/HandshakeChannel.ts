@@ -16,7 +16,7 @@ import type { Limits } from "../schema/Limits.ts"
 import type * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import type { Record } from "../schema/Record.ts"
 import type { HandshakeReason, Phase, TlsError } from "../schema/TlsError.ts"
-import { AlertError, alertOf, HandshakeError, TruncationError } from "../schema/TlsError.ts"
+import { AlertError, alertOf, HandshakeError, TransportError, TruncationError } from "../schema/TlsError.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { checkMessage } from "./ExtensionRules.ts"
 import { HandshakeReassembly } from "./HandshakeReassembly.ts"
@@ -157,12 +157,20 @@ export class HandshakeChannel {
     })
 
   readonly #fill: Effect.Effect<void, TlsError> = Effect.suspend(() =>
-    Effect.flatMap(this.duplex.pull, (chunk) => {
+    Effect.flatMap(this.#located(this.duplex.pull), (chunk) => {
       if (Option.isNone(chunk)) return Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
       this.reader.push(chunk.value)
       return Effect.void
     })
   )
+
+  /** A transport does not know how far we are; its errors during the handshake say so. */
+  #located<A>(effect: Effect.Effect<A, TransportError>): Effect.Effect<A, TransportError> {
+    return Effect.mapError(effect, ({ cause, code, message, operation, reason }) => {
+      const details = { ...(code === undefined ? {} : { code }), ...(cause === undefined ? {} : { cause }) }
+      return new TransportError({ reason, operation, message, phase: this.phase, ...details })
+    })
+  }
 
   #decode(bytes: Uint8Array): HandshakeMessage | HandshakeError {
     const decoded = decode(bytes)
@@ -235,7 +243,7 @@ export class HandshakeChannel {
 
   /** Sends the flight in one write. */
   readonly flush: Effect.Effect<void, TlsError> = Effect.suspend(() =>
-    this.#outgoing.length === 0 ? Effect.void : this.duplex.write(this.#takeOutgoing())
+    this.#outgoing.length === 0 ? Effect.void : this.#located(this.duplex.write(this.#takeOutgoing()))
   )
 
   #takeOutgoing(): Uint8Array {
@@ -262,7 +270,10 @@ export class HandshakeChannel {
       if (Option.isSome(alert)) {
         this.trace({ _tag: "AlertSent", description: alert.value })
         this.#outgoing.push(
-          this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value }))
+          this.writer.write(
+            ContentType.alert,
+            Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value })
+          )
         )
       }
       return Effect.ignore(this.duplex.end(this.#takeOutgoing()))

@@ -98,8 +98,7 @@ export const choose = (
 ): Option.Option<ChosenIdentity> => {
   const usable = identities.flatMap((identity): ReadonlyArray<ChosenIdentity & { readonly rank: number }> => {
     const scheme = acceptable.signatureSchemes.find(
-      (code) =>
-        identity.privateKey.schemes.includes(code) && ours.some((info) => info.code === code && info.handshake)
+      (code) => identity.privateKey.schemes.includes(code) && ours.some((info) => info.code === code && info.handshake)
     )
     if (scheme === undefined) return []
     const named =

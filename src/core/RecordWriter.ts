@@ -56,11 +56,7 @@ export class RecordWriter {
   }
 
   /** Records with the content, one array for all of them. Empty content gives one empty record. */
-  write(
-    type: ContentType.ContentType,
-    content: Uint8Array,
-    version?: ProtocolVersion.ProtocolVersion
-  ): Uint8Array {
+  write(type: ContentType.ContentType, content: Uint8Array, version?: ProtocolVersion.ProtocolVersion): Uint8Array {
     return this.#protection === undefined
       ? this.#plain(type, content, version)
       : this.#seal(this.#protection, type, content)
@@ -91,7 +87,9 @@ export class RecordWriter {
     const count = Math.max(1, Math.ceil(content.length / most))
     const last = content.length - (count - 1) * most
     const overhead = headerLength + protection.tagLength
-    const batch = new Uint8Array((count - 1) * (this.#innerLength(most) + overhead) + this.#innerLength(last) + overhead)
+    const batch = new Uint8Array(
+      (count - 1) * (this.#innerLength(most) + overhead) + this.#innerLength(last) + overhead
+    )
     for (let i = 0, from = 0, at = 0; i < count; i++) {
       const length = i === count - 1 ? last : most
       const inner = this.#innerLength(length)

@@ -87,7 +87,6 @@ const fromParts = (parts: Omit<SecureContext, typeof TypeId | "pipe">): SecureCo
   [TypeId]: TypeId,
   ...parts,
   pipe() {
-    // eslint-disable-next-line prefer-rest-params
     return pipeArguments(this, arguments)
   }
 })
@@ -122,8 +121,8 @@ export const make = (
     const trust = said.trust ?? {}
     const context = fromParts({
       protocol: said.protocol ?? {},
-      identities: yield* Effect.forEach(identityOptions(said.identity), ({ options, path }) =>
-        makeIdentity(crypto, options, path)
+      identities: yield* Effect.forEach(identityOptions(said.identity), ({ identity, path }) =>
+        makeIdentity(crypto, identity, path)
       ),
       resolveIdentity: said.resolveIdentity,
       selectAlpn: said.selectAlpn,
@@ -153,8 +152,8 @@ const formatPath = (path: ReadonlyArray<PropertyKey>): string =>
 const identityOptions = (said: IdentityOptions | ReadonlyArray<IdentityOptions> | undefined) => {
   if (said === undefined) return []
   return "certificateChain" in said
-    ? [{ options: said, path: "identity" }]
-    : said.map((options, i) => ({ options, path: `identity[${i}]` }))
+    ? [{ identity: said, path: "identity" }]
+    : said.map((identity, i) => ({ identity, path: `identity[${i}]` }))
 }
 
 /** Certificates of any form. */
@@ -165,13 +164,14 @@ const readCertificates = (
   const read = (item: string | Uint8Array | Certificate, at: string) =>
     Certificates.isCertificate(item)
       ? Either.right([item] as Arr.NonEmptyReadonlyArray<Certificate>)
-      : Either.mapLeft(
-          typeof item === "string" ? Certificates.fromPem(item) : Certificates.fromBytes(item),
-          (error) => TlsConfigError.of("InvalidCertificate", at, error.problem)
+      : Either.mapLeft(typeof item === "string" ? Certificates.fromPem(item) : Certificates.fromBytes(item), (error) =>
+          TlsConfigError.of("InvalidCertificate", at, error.problem)
         )
   if (!Array.isArray(input)) return read(input as string | Uint8Array | Certificate, path)
   return Either.map(
-    Either.all((input as ReadonlyArray<string | Uint8Array | Certificate>).map((item, i) => read(item, `${path}[${i}]`))),
+    Either.all(
+      (input as ReadonlyArray<string | Uint8Array | Certificate>).map((item, i) => read(item, `${path}[${i}]`))
+    ),
     (lists) => lists.flat() as unknown as Arr.NonEmptyReadonlyArray<Certificate>
   )
 }
@@ -364,7 +364,11 @@ const resolveProtocol = (
       const lacking = said.filter((name) => !supported(info(name)!))
       return Arr.isNonEmptyReadonlyArray(lacking)
         ? Either.left(
-            TlsConfigError.of("Unsupported", `protocol.${path}`, `the provider ${crypto.name} has no ${lacking.join(", ")}`)
+            TlsConfigError.of(
+              "Unsupported",
+              `protocol.${path}`,
+              `the provider ${crypto.name} has no ${lacking.join(", ")}`
+            )
           )
         : Either.right(chosen)
     }
@@ -461,14 +465,14 @@ const defaultKeyShares = (groups: ReadonlyArray<NamedGroup.NamedGroupInfo>): Rea
     : [first.code]
 }
 
-const checkServer = ({
-  identities,
-  resolveIdentity,
-  trust
-}: SecureContext): Either.Either<void, TlsConfigError> => {
+const checkServer = ({ identities, resolveIdentity, trust }: SecureContext): Either.Either<void, TlsConfigError> => {
   if (identities.length === 0 && resolveIdentity === undefined) {
     return Either.left(
-      TlsConfigError.of("InvalidOptions", "identity", "a server needs a certificate chain and its key, or `resolveIdentity`")
+      TlsConfigError.of(
+        "InvalidOptions",
+        "identity",
+        "a server needs a certificate chain and its key, or `resolveIdentity`"
+      )
     )
   }
   const asks = trust.clientAuthentication === "request" || trust.clientAuthentication === "require"
@@ -487,11 +491,7 @@ const checkServer = ({
 /** More names than this would make a CertificateRequest that peers refuse. */
 const announcedAuthorities = 100
 
-const withTrust = (
-  policy: ProtocolPolicy,
-  { trust }: SecureContext,
-  role: "client" | "server"
-): HandshakePolicy => {
+const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "client" | "server"): HandshakePolicy => {
   const announce = trust.announceAuthorities ?? role === "server"
   const authorities = (trust.anchors?.anchors ?? []).map((certificate) => certificate.subject.der)
   return {

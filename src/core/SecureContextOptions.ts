@@ -40,7 +40,8 @@ export type CertificatesInput = string | Uint8Array | Certificate | ReadonlyArra
  * @since 0.1.0
  * @category models
  */
-export type PrivateKeyInput = string | Uint8Array | Redacted.Redacted<string> | Redacted.Redacted<Uint8Array> | PrivateKey
+export type PrivateKeyInput =
+  string | Uint8Array | Redacted.Redacted<string> | Redacted.Redacted<Uint8Array> | PrivateKey
 
 const isCertificates = (u: unknown): u is CertificatesInput => {
   const isOne = (item: unknown) => isText(item) || isBytes(item) || isCertificate(item)

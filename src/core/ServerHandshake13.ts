@@ -131,7 +131,9 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
 
   // {Certificate*} {CertificateVerify*} {Finished}
   const peer =
-    policy.clientAuthentication === "none" ? Option.none<Auth.VerifiedPeer>() : yield* authenticateClient(flight, policy)
+    policy.clientAuthentication === "none"
+      ? Option.none<Auth.VerifiedPeer>()
+      : yield* authenticateClient(flight, policy)
   const finishedOver = transcript.digest()
   const finished = yield* flight.expect("Finished")
   yield* Auth.verifyFinished(flight, schedule, handshakeTraffic.client, finished, finishedOver)

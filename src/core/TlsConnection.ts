@@ -18,7 +18,14 @@ import type { HandshakeMessage, NewSessionTicket } from "../schema/HandshakeMess
 import { decode, encode } from "../schema/HandshakeMessage.ts"
 import type { Record } from "../schema/Record.ts"
 import type { HandshakeReason, TlsError } from "../schema/TlsError.ts"
-import { AlertError, alertOf, HandshakeError, TlsConfigError, TransportError, TruncationError } from "../schema/TlsError.ts"
+import {
+  AlertError,
+  alertOf,
+  HandshakeError,
+  TlsConfigError,
+  TransportError,
+  TruncationError
+} from "../schema/TlsError.ts"
 import type { ConnectionInfo } from "./ConnectionInfo.ts"
 import type { Established } from "./Established.ts"
 import { checkMessage } from "./ExtensionRules.ts"
@@ -376,7 +383,8 @@ class Connection implements TlsConnection {
     const { exporterSecret, schedule } = this.#established
     return Effect.try({
       try: () => schedule.exportKeyingMaterial(exporterSecret, label, context, length),
-      catch: (error) => TlsConfigError.of("InvalidOptions", "length", error instanceof Error ? error.message : String(error))
+      catch: (error) =>
+        TlsConfigError.of("InvalidOptions", "length", error instanceof Error ? error.message : String(error))
     })
   }
 }

@@ -130,14 +130,14 @@ export const serve = <E, R>(
     const listening = yield* Scope.fork(yield* Effect.scope, (yield* Effect.scope).strategy)
     const listener = yield* Scope.extend(transport.listen(options.endpoint), listening)
 
-    const serveOne = (duplex: Duplex, scope: Scope.CloseableScope): Effect.Effect<void, never, CryptoProvider | Exclude<R, Scope.Scope>> =>
+    const serveOne = (
+      duplex: Duplex,
+      scope: Scope.CloseableScope
+    ): Effect.Effect<void, never, CryptoProvider | Exclude<R, Scope.Scope>> =>
       Effect.uninterruptibleMask((restore) =>
         Effect.onExit(
           Effect.flatMap(
-            Effect.ensuring(
-              Effect.either(restore(Scope.extend(over(duplex, options), scope))),
-              handshakes.release(1)
-            ),
+            Effect.ensuring(Effect.either(restore(Scope.extend(over(duplex, options), scope))), handshakes.release(1)),
             (opened) =>
               opened._tag === "Left"
                 ? report({ error: opened.left, remoteAddress: duplex.remoteAddress })
@@ -202,4 +202,3 @@ export const layer = <E, R>(
   TlsConfigError | TransportError,
   CryptoProvider | Transport | Exclude<Exclude<R, Scope.Scope>, Scope.Scope>
 > => Layer.scoped(TlsServer, serve(options))
-

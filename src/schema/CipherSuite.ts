@@ -64,7 +64,14 @@ export const registry: ReadonlyArray<CipherSuiteInfo> = [
   // RFC 9846 §5.5: 2^24.5 full records for AES-GCM; 2^24 leaves room. CCM has half the margin (RFC 9147 §4.5.3: 2^23).
   suite(0x1301, "TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256", "AES-128-GCM", "SHA-256", 2 ** 24),
   suite(0x1302, "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384", "AES-256-GCM", "SHA-384", 2 ** 24),
-  suite(0x1303, "TLS_CHACHA20_POLY1305_SHA256", "TLS_CHACHA20_POLY1305_SHA256", "CHACHA20-POLY1305", "SHA-256", Infinity),
+  suite(
+    0x1303,
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "TLS_CHACHA20_POLY1305_SHA256",
+    "CHACHA20-POLY1305",
+    "SHA-256",
+    Infinity
+  ),
   suite(0x1304, "TLS_AES_128_CCM_SHA256", "TLS_AES_128_CCM_SHA256", "AES-128-CCM", "SHA-256", 2 ** 23),
   suite(0x1305, "TLS_AES_128_CCM_8_SHA256", "TLS_AES_128_CCM_8_SHA256", "AES-128-CCM-8", "SHA-256", 2 ** 23)
 ]

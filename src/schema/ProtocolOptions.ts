@@ -23,7 +23,10 @@ const list = <A extends string>(kind: string, names: ReadonlyArray<A>) =>
 
 const between = (what: string, min: number, max: number) =>
   Schema.Number.pipe(
-    Schema.filter((n) => (Number.isInteger(n) && n >= min && n <= max) || `${what} is a whole number from ${min} to ${max}, found ${n}`)
+    Schema.filter(
+      (n) =>
+        (Number.isInteger(n) && n >= min && n <= max) || `${what} is a whole number from ${min} to ${max}, found ${n}`
+    )
   )
 
 /**

@@ -59,7 +59,14 @@ export class ConfigIssue extends Schema.Class<ConfigIssue>("effect-tls/ConfigIss
  * @category errors
  */
 export class TlsConfigError extends Schema.TaggedError<TlsConfigError>()("TlsConfigError", {
-  reason: Schema.Literal("InvalidOptions", "InvalidCertificate", "InvalidPrivateKey", "KeyMismatch", "Unsupported", "Unreadable"),
+  reason: Schema.Literal(
+    "InvalidOptions",
+    "InvalidCertificate",
+    "InvalidPrivateKey",
+    "KeyMismatch",
+    "Unsupported",
+    "Unreadable"
+  ),
   issues: Schema.NonEmptyArray(ConfigIssue)
 }) {
   readonly phase: Phase = "configuration"
@@ -76,7 +83,9 @@ export class TlsConfigError extends Schema.TaggedError<TlsConfigError>()("TlsCon
   }
 
   override get message(): string {
-    return this.issues.map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`)).join("\n")
+    return this.issues
+      .map((issue) => (issue.path === "" ? issue.message : `${issue.path}: ${issue.message}`))
+      .join("\n")
   }
 }
 
@@ -596,13 +605,7 @@ export class TlsTimeoutError extends Schema.TaggedError<TlsTimeoutError>()("TlsT
  * @category errors
  */
 export type TlsError =
-  | TlsConfigError
-  | CertificateError
-  | HandshakeError
-  | AlertError
-  | TransportError
-  | TruncationError
-  | TlsTimeoutError
+  TlsConfigError | CertificateError | HandshakeError | AlertError | TransportError | TruncationError | TlsTimeoutError
 
 /**
  * Whether trying the same again can help. For `Effect.retry({ while: TlsError.isTransient })`.
