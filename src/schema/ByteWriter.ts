@@ -1,8 +1,13 @@
 /**
- * A growing buffer for wire bytes.
+ * A growing buffer for wire bytes. A number or a vector that does not fit its field is a `RangeError`, never cut short:
+ * bytes that say something else than the value would be worse than none.
  *
  * @since 0.1.0
  */
+
+const misfit = (value: number, bits: number): never => {
+  throw new RangeError(`${value} is not a whole number of ${bits} bits`)
+}
 
 /**
  * @since 0.1.0
@@ -29,12 +34,14 @@ export class ByteWriter {
   }
 
   uint8(value: number): this {
+    if ((value & 0xff) !== value) misfit(value, 8)
     const at = this.#reserve(1)
     this.#bytes[at] = value
     return this
   }
 
   uint16(value: number): this {
+    if ((value & 0xffff) !== value) misfit(value, 16)
     const at = this.#reserve(2)
     this.#bytes[at] = value >>> 8
     this.#bytes[at + 1] = value
@@ -42,6 +49,7 @@ export class ByteWriter {
   }
 
   uint24(value: number): this {
+    if ((value & 0xffffff) !== value) misfit(value, 24)
     const at = this.#reserve(3)
     this.#bytes[at] = value >>> 16
     this.#bytes[at + 1] = value >>> 8
@@ -50,6 +58,7 @@ export class ByteWriter {
   }
 
   uint32(value: number): this {
+    if (value >>> 0 !== value) misfit(value, 32)
     const at = this.#reserve(4)
     this.#bytes[at] = value >>> 24
     this.#bytes[at + 1] = value >>> 16
