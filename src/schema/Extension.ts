@@ -8,7 +8,7 @@
 import type { ByteReader } from "./ByteReader.ts"
 import type { ByteWriter } from "./ByteWriter.ts"
 import type { ExtensionContext, ExtensionType } from "./ExtensionType.ts"
-import { codes, make as makeType } from "./ExtensionType.ts"
+import { codes, make as makeType, name as nameOf } from "./ExtensionType.ts"
 import * as NamedGroup from "./NamedGroup.ts"
 import * as ProtocolVersion from "./ProtocolVersion.ts"
 import * as SignatureScheme from "./SignatureScheme.ts"
@@ -409,7 +409,7 @@ const decoders: { readonly [C in ExtensionContext]: ReadonlyMap<number, Decoder>
 export const read = (reader: ByteReader, context: ExtensionContext): ReadonlyArray<Extension> =>
   reader.vector16().many((list) => {
     const type = list.uint16()
-    const body = list.vector16()
+    const body = list.vector16(0, `${list.what}, ${nameOf(type)}`)
     const decoder = decoders[context].get(type)
     if (decoder === undefined) return { _tag: "Unknown", type: makeType(type), body: body.rest() }
     const extension = decoder(body)
