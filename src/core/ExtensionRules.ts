@@ -4,7 +4,7 @@
  *
  * @since 0.1.0
  */
-import { typeOf } from "../schema/Extension.ts"
+import { find, typeOf } from "../schema/Extension.ts"
 import type { Extension } from "../schema/Extension.ts"
 import * as ExtensionType from "../schema/ExtensionType.ts"
 import type { HandshakeMessage } from "../schema/HandshakeMessage.ts"
@@ -37,12 +37,13 @@ const check = (
     const name = ExtensionType.name(type)
     if (seen.has(type)) return fail("IllegalParameter", `${context} has ${name} twice`)
     seen.add(type)
+    // First the place, then the offer: of an extension that breaks both rules RFC 9846 §4.2 speaks under the first.
+    if (!ExtensionType.isAllowedIn(type, context)) {
+      return fail("IllegalParameter", `${name} may not stand in ${context}`)
+    }
     // A cookie is the one thing a server may say unasked (RFC 9846 §4.2.2).
     if (offered !== undefined && !offered.has(type) && extension._tag !== "Cookie") {
       return fail("UnsupportedExtension", `${context} answers ${name}, which was not offered`)
-    }
-    if (!ExtensionType.isAllowedIn(type, context)) {
-      return fail("IllegalParameter", `${name} may not stand in ${context}`)
     }
   }
   return undefined
@@ -61,6 +62,11 @@ export const checkMessage = (message: HandshakeMessage, rules: Rules): Handshake
     case "NewSessionTicket":
       return check(message.extensions, message._tag, { ...rules, offered: undefined })
     case "ServerHello":
+      // Without it this is the ServerHello of an older version, where other extensions stand (its version is what is
+      // wrong with it, and that is for the handshake to say).
+      return find(message.extensions, "SelectedVersion") === undefined
+        ? undefined
+        : check(message.extensions, message._tag, rules)
     case "HelloRetryRequest":
     case "EncryptedExtensions":
       return check(message.extensions, message._tag, rules)
