@@ -125,7 +125,9 @@ export class RecordReader {
     if (this.#first && header[1] !== 3) {
       return this.#plaintext() ?? this.#fail("UnexpectedMessage", "the first bytes are not a TLS record")
     }
-    const most = this.#protection === undefined ? maxPlaintext : maxCiphertext
+    // Early data that is to be skipped is protected, with or without keys of ours.
+    const isProtected = this.#protection !== undefined || (type === ContentType.applicationData && this.#skippable > 0)
+    const most = isProtected ? maxCiphertext : maxPlaintext
     if (length > most) return this.#fail("RecordOverflow", `a record of ${length} bytes, at most ${most} allowed`)
     return undefined
   }
@@ -165,12 +167,19 @@ export class RecordReader {
     let end = inner.length - 1
     while (end >= 0 && inner[end] === 0) end--
     if (end < 0) return this.#fail("UnexpectedMessage", "a protected record without a content type")
+    const innerType = ContentType.make(inner[end]!)
+    // A ChangeCipherSpec means something to middleboxes only, so a protected one is an attack or a mistake (RFC 9846 §5).
+    if (innerType < ContentType.alert || innerType > ContentType.applicationData) {
+      return this.#fail("UnexpectedMessage", `a protected record of the type ${innerType}`)
+    }
     if (end > 0) {
       this.#emptyRecords = 0
+    } else if (innerType !== ContentType.applicationData) {
+      return this.#fail("UnexpectedMessage", `an empty record of the type ${innerType}`)
     } else if (++this.#emptyRecords > this.#limits.consecutiveEmptyRecords) {
       return this.#fail("TooManyMessages", `more than ${this.#limits.consecutiveEmptyRecords} empty records in a row`)
     }
-    return { type: ContentType.make(inner[end]!), fragment: inner.subarray(0, end) }
+    return { type: innerType, fragment: inner.subarray(0, end) }
   }
 
   #skip(length: number): boolean {
