@@ -146,7 +146,7 @@ export class Certificate implements Equal.Equal {
 
   /** Whether issuer and subject are the same name (RFC 5280 §6.1). Says nothing about who signed it. */
   get isSelfIssued(): boolean {
-    return Equal.equals(this.issuer, this.subject)
+    return this.issuer.equals(this.subject)
   }
 
   [Equal.symbol](that: unknown): boolean {

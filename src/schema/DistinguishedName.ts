@@ -140,8 +140,13 @@ export class DistinguishedName implements Equal.Equal {
     return Bytes.equals(this.der, der)
   }
 
+  /** RFC 5280 §7.1. */
+  equals(that: DistinguishedName): boolean {
+    return Bytes.equals(this.der, that.der) || this.key === that.key
+  }
+
   [Equal.symbol](that: unknown): boolean {
-    return that instanceof DistinguishedName && (Bytes.equals(this.der, that.der) || this.key === that.key)
+    return that instanceof DistinguishedName && this.equals(that)
   }
 
   [Hash.symbol](): number {
