@@ -261,7 +261,13 @@ export const merge: {
   (self: SecureContext, that: SecureContext): SecureContext
 } = dual(2, (self: SecureContext, that: SecureContext) =>
   fromParts({
-    protocol: { ...self.protocol, ...that.protocol },
+    protocol: {
+      ...self.protocol,
+      ...that.protocol,
+      ...(self.protocol.limits && that.protocol.limits
+        ? { limits: { ...self.protocol.limits, ...that.protocol.limits } }
+        : {})
+    },
     identities: [...self.identities, ...that.identities],
     resolveIdentity: that.resolveIdentity ?? self.resolveIdentity,
     selectAlpn: that.selectAlpn ?? self.selectAlpn,
@@ -435,7 +441,7 @@ const resolveProtocol = (
       middleboxCompatibility: protocol.middleboxCompatibility ?? Defaults.middleboxCompatibility,
       helloRetryCookie: protocol.helloRetryCookie ?? Defaults.helloRetryCookie,
       handshakeTimeout: protocol.handshakeTimeout ?? Defaults.handshakeTimeout,
-      limits: protocol.limits ?? Limits.defaults,
+      limits: { ...Limits.defaults, ...protocol.limits },
       ownIdentities: identities,
       resolveIdentities: resolveIdentity
     }

@@ -5,11 +5,12 @@
  */
 import * as Schema from "effect/Schema"
 
-const limit = (value: number, min = 1) =>
-  Schema.optionalWith(Schema.Int.pipe(Schema.between(min, Number.MAX_SAFE_INTEGER)), {
-    exact: true,
-    default: () => value
-  })
+const limit = (min = 1) =>
+  Schema.Number.pipe(
+    Schema.filter(
+      (n) => (Number.isSafeInteger(n) && n >= min) || `a limit is a whole number of at least ${min}, found ${n}`
+    )
+  )
 
 /**
  * @since 0.1.0
@@ -17,27 +18,27 @@ const limit = (value: number, min = 1) =>
  */
 export const Limits = Schema.Struct({
   /** Bytes of a handshake message without its header, but for certificates. */
-  handshakeMessage: limit(65_536),
+  handshakeMessage: limit(),
   /** Bytes of a Certificate message without its header. */
-  certificateMessage: limit(102_400),
+  certificateMessage: limit(),
   /** Extensions in one message, and in one entry of a Certificate message. */
-  extensions: limit(64),
+  extensions: limit(),
   /** KeyUpdates, tickets and other post-handshake messages in a row without data between them. */
-  consecutivePostHandshake: limit(32),
+  consecutivePostHandshake: limit(),
   /** Records of no content in a row. */
-  consecutiveEmptyRecords: limit(32),
+  consecutiveEmptyRecords: limit(),
   /** Compatibility ChangeCipherSpecs in one handshake. */
-  changeCipherSpecs: limit(2),
+  changeCipherSpecs: limit(),
   /** `user_canceled` warnings before they end the connection. */
-  warnings: limit(4),
+  warnings: limit(),
   /** Bytes of early data skipped after it was not accepted, records' headers and tags included. */
-  rejectedEarlyData: limit(16_384, 0),
+  rejectedEarlyData: limit(0),
   /** Certificates between leaf and anchor. */
-  intermediates: limit(10, 0),
+  intermediates: limit(0),
   /** Signatures verified while looking for one path. */
-  pathSignatures: limit(100),
+  pathSignatures: limit(),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
-  recordsPerKey: limit(2 ** 48, 4)
+  recordsPerKey: limit(4)
 })
 
 /**
@@ -47,9 +48,21 @@ export const Limits = Schema.Struct({
 export interface Limits extends Schema.Schema.Type<typeof Limits> {}
 
 /**
- * The default of every limit.
+ * The default of every limit. They are those of rustls and BoringSSL where these have one.
  *
  * @since 0.1.0
  * @category constants
  */
-export const defaults: Limits = Schema.decodeSync(Limits)({})
+export const defaults: Limits = {
+  handshakeMessage: 65_536,
+  certificateMessage: 102_400,
+  extensions: 64,
+  consecutivePostHandshake: 32,
+  consecutiveEmptyRecords: 32,
+  changeCipherSpecs: 2,
+  warnings: 4,
+  rejectedEarlyData: 16_384,
+  intermediates: 10,
+  pathSignatures: 100,
+  recordsPerKey: 2 ** 48
+}

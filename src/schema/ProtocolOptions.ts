@@ -4,6 +4,9 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
+import * as Option from "effect/Option"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type { CipherSuiteName } from "./CipherSuite.ts"
 import * as CipherSuite from "./CipherSuite.ts"
@@ -41,6 +44,24 @@ export const ApplicationProtocol: Schema.Schema<string> = Schema.String.pipe(
       (name.length >= 1 && name.length <= 255 && [...name].every((c) => c.charCodeAt(0) < 256)) ||
       `an application protocol has 1 to 255 bytes, found ${JSON.stringify(name.slice(0, 64))}`
   )
+)
+
+/** A duration as Effect's functions take it: `"5 seconds"`, milliseconds, a Duration; more than zero. */
+const DurationFromInput: Schema.Schema<Duration.Duration, Duration.DurationInput> = Schema.transformOrFail(
+  Schema.declare((u): u is Duration.DurationInput => Option.isSome(Duration.decodeUnknown(u))).annotations({
+    message: () => ({ message: 'expected a duration, such as "5 seconds" or a number of milliseconds', override: true })
+  }),
+  Schema.DurationFromSelf,
+  {
+    strict: true,
+    decode: (input, _, ast) => {
+      const duration = Duration.decode(input)
+      return Duration.greaterThan(duration, Duration.zero)
+        ? ParseResult.succeed(duration)
+        : ParseResult.fail(new ParseResult.Type(ast, input, "a duration of more than zero is needed"))
+    },
+    encode: (duration) => ParseResult.succeed(duration)
+  }
 )
 
 /**
@@ -100,9 +121,13 @@ export const ProtocolOptions = Schema.Struct({
   /** A server's HelloRetryRequest carries a cookie that the client must bring back (RFC 9846 §4.2.2). */
   helloRetryCookie: said(Schema.Boolean),
   /** How long a handshake may take, everything included. Node: `handshakeTimeout`, for servers. */
-  handshakeTimeout: said(Schema.DurationFromSelf),
+  handshakeTimeout: said(DurationFromInput),
   /** Bounds on what a peer may ask of us; see `Limits`. */
-  limits: said(Limits)
+  limits: said(
+    Schema.partialWith(Limits, { exact: true }).annotations({
+      parseOptions: { errors: "all", onExcessProperty: "error" }
+    })
+  )
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
 /**
