@@ -1,8 +1,26 @@
 /**
- * Path building and validation (RFC 5280 §6).
+ * Path building and validation (RFC 5280 §6, RFC 4158): from a leaf, over certificates in any order, to a trust anchor.
+ * The search goes depth-first, the likeliest issuer first, and takes the next one where the rules refuse it, so that
+ * expired and cross-signed intermediates do no harm; a budget bounds it. When there is no path, the error is about the
+ * one that came closest.
  *
  * @since 0.1.0
  */
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
+import * as Bytes from "../schema/Bytes.ts"
+import type { Certificate } from "../schema/Certificate.ts"
+import { equals as equalKeys } from "../schema/PublicKey.ts"
+import type { SignatureScheme } from "../schema/SignatureScheme.ts"
+import { CertificateError, ChainEntry } from "../schema/TlsError.ts"
+import type { Problem, RuleOptions } from "./CertificateRules.ts"
+import * as Rules from "./CertificateRules.ts"
+import type { CryptoProviderService } from "./CryptoProvider.ts"
+import { CryptoProvider } from "./CryptoProvider.ts"
+import * as NameConstraints from "./NameConstraints.ts"
+import type { TrustStore } from "./TrustStore.ts"
+import * as TrustStores from "./TrustStore.ts"
 
 /**
  * How much effort one verification may take, and which keys are good enough. `Limits` of the schema is one.
@@ -15,9 +33,361 @@ export interface PathLimits {
   readonly intermediates: number
   /** Signatures verified while looking for one path. */
   readonly pathSignatures: number
-  /** Comparisons of a name with a constraint. */
+  /** Comparisons of a name with a name constraint, 100,000 unless told. */
   readonly nameConstraintComparisons?: number
-  /** Bits of an RSA modulus. */
+  /** Bits of an RSA modulus, 2048 to 8192 unless told. */
   readonly rsaModulusMin?: number
   readonly rsaModulusMax?: number
 }
+
+/**
+ * What a path is wanted for. `certificates` are the peer's, the leaf first, the others in any order. `time` is in
+ * milliseconds since 1970.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PathRequest {
+  readonly role: "server" | "client"
+  readonly certificates: NonEmptyReadonlyArray<Certificate>
+  readonly anchors: TrustStore
+  readonly signatureSchemes: ReadonlyArray<SignatureScheme>
+  readonly limits: PathLimits
+  readonly time: number
+  readonly conformance?: Rules.Conformance
+}
+
+/** A path from the leaf that goes no further, and how close it came. */
+interface Failure {
+  readonly path: ReadonlyArray<Certificate>
+  readonly depth: number
+  readonly problem: Problem
+  readonly score: number
+}
+
+// Each verified link counts for more than anything that can be wrong with the next. An issuer that breaks a rule says
+// more than a signature that is not its own, and that more than no issuer at all.
+const scores = { link: 10, noIssuer: 1, otherKey: 2, selfSigned: 3, badSignature: 4, rule: 5, anchor: 6 } as const
+
+interface Search {
+  readonly request: PathRequest
+  readonly rules: RuleOptions
+  readonly crypto: CryptoProviderService
+  /** What the peer sent besides its leaf, without copies of anchors, by subject. */
+  readonly sent: ReadonlyMap<string, ReadonlyArray<Certificate>>
+  readonly effort: NameConstraints.Effort
+  /** What became of signatures: of two paths over one link the second does not verify it again. */
+  readonly verified: Map<Certificate, Map<Certificate, Problem | undefined>>
+  signatures: number
+  /** Candidates looked at. Without a bound, authorities that all certify each other make factorially many paths. */
+  steps: number
+  closest: Failure | undefined
+}
+
+const defaults = { nameConstraintComparisons: 100_000, rsaModulusMin: 2048, rsaModulusMax: 8192 } as const
+const stepsPerSignature = 10
+
+/**
+ * A valid path from the leaf to an anchor, both included, or why there is none. A leaf that is an anchor is a path.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const build: (
+  request: PathRequest
+) => Effect.Effect<NonEmptyReadonlyArray<Certificate>, CertificateError, CryptoProvider> = Effect.fnUntraced(
+  function* (request) {
+    const { anchors, certificates, limits } = request
+    const [leaf, ...others] = certificates
+    const search: Search = {
+      request,
+      rules: {
+        role: request.role,
+        time: request.time,
+        conformance: request.conformance ?? "practice",
+        rsaModulusMin: limits.rsaModulusMin ?? defaults.rsaModulusMin,
+        rsaModulusMax: limits.rsaModulusMax ?? defaults.rsaModulusMax
+      },
+      crypto: yield* CryptoProvider,
+      sent: bySubject(others.filter((certificate) => !anchors.has(certificate))),
+      effort: { comparisons: limits.nameConstraintComparisons ?? defaults.nameConstraintComparisons },
+      verified: new Map(),
+      signatures: 0,
+      steps: 0,
+      closest: undefined
+    }
+    if (TrustStores.isEmpty(anchors)) {
+      return yield* failure(search, [leaf], 0, {
+        reason: "UnknownIssuer",
+        detail: `nobody is trusted, since ${anchors.name}`
+      })
+    }
+    const isAnchor = anchors.has(leaf)
+    const problem = Rules.check(leaf, search.rules, { position: "leaf", isAnchor })
+    // About a certificate that nobody else vouches for, that is the first thing to say, unless its time is over.
+    const isLesser =
+      !isAnchor && leaf.isSelfIssued && problem?.reason !== "Expired" && problem?.reason !== "NotYetValid"
+    if (problem !== undefined && !isLesser) return yield* failure(search, [leaf], 0, problem)
+    if (isAnchor) return [leaf]
+    const path = yield* extend(search, [leaf])
+    if (path !== undefined) return problem === undefined ? path : yield* failure(search, path, 0, problem)
+    const closest = search.closest!
+    return yield* failure(search, closest.path, closest.depth, closest.problem)
+  }
+)
+
+const bySubject = (certificates: Iterable<Certificate>): ReadonlyMap<string, ReadonlyArray<Certificate>> => {
+  const found = new Map<string, Array<Certificate>>()
+  for (const certificate of certificates) {
+    const others = found.get(certificate.subject.key)
+    if (others === undefined) found.set(certificate.subject.key, [certificate])
+    else others.push(certificate)
+  }
+  return found
+}
+
+const record = (
+  search: Search,
+  path: ReadonlyArray<Certificate>,
+  depth: number,
+  problem: Problem,
+  score: number
+): void => {
+  // A link is verified once the certificate above it is in the path for good; of equals the likeliest came first.
+  if (search.closest === undefined || score > search.closest.score) search.closest = { path, depth, problem, score }
+}
+
+type Path = NonEmptyReadonlyArray<Certificate>
+
+/** Completes a path whose certificates all obey the rules and whose last is not an anchor; `undefined` when it cannot. */
+const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, CertificateError> = Effect.fnUntraced(
+  function* (search, path) {
+    const { anchors, limits, signatureSchemes } = search.request
+    const child = path[path.length - 1]!
+    const depth = path.length - 1
+    const base = depth * scores.link
+    const algorithm = Rules.acceptedAlgorithm(child, signatureSchemes)
+    if ("reason" in algorithm) {
+      record(search, path, depth, algorithm, base + scores.rule)
+      return undefined
+    }
+    let hasIssuer = false
+    for (const candidate of candidatesFor(search, path, child)) {
+      search.steps++
+      const isAnchor = anchors.has(candidate)
+      const next: Path = [...path, candidate]
+      if (!isAnchor && path.length > limits.intermediates) {
+        const detail = `more than ${limits.intermediates} intermediate certificates would be needed`
+        record(search, next, depth + 1, { reason: "ChainTooLong", detail }, base + scores.rule)
+        hasIssuer = true
+        continue
+      }
+      if (search.steps > limits.pathSignatures * stepsPerSignature) {
+        const detail = "there are too many ways through the certificates"
+        return yield* failure(search, next, depth, { reason: "BudgetExceeded", detail })
+      }
+      const wrong = yield* verifySignature(search, child, candidate, algorithm, path)
+      if (wrong !== undefined) {
+        const isOther = child.isSelfIssued || Rules.keyIdentifierRank(child, candidate) === 2
+        if (wrong.reason === "WeakKey") record(search, next, depth + 1, wrong, base + scores.rule)
+        else if (wrong.reason !== "BadSignature") record(search, next, depth, wrong, base + scores.rule)
+        else if (!isOther) record(search, next, depth, wrong, base + scores.badSignature)
+        else if (!child.isSelfIssued) record(search, path, depth, otherKey(child), base + scores.otherKey)
+        continue
+      }
+      hasIssuer = true
+      const [at, problem] = checkAuthority(search, path, candidate, isAnchor)
+      if (problem?.reason === "BudgetExceeded") return yield* failure(search, next, at, problem)
+      if (problem !== undefined) {
+        record(search, next, at, problem, base + scores.link + (isAnchor ? scores.anchor : scores.rule))
+        continue
+      }
+      if (isAnchor) return next
+      const complete = yield* extend(search, next)
+      if (complete !== undefined) return complete
+    }
+    if (!hasIssuer) {
+      record(
+        search,
+        path,
+        depth,
+        noIssuer(search, path),
+        base + (child.isSelfIssued ? scores.selfSigned : scores.noIssuer)
+      )
+    }
+    return undefined
+  }
+)
+
+/** Who may have issued a certificate, the likeliest first: by key identifier, anchors, by date, by order sent. */
+const candidatesFor = (search: Search, path: Path, child: Certificate): ReadonlyArray<Certificate> => {
+  const { anchors, time } = search.request
+  const known = anchors.bySubject(child.issuer)
+  const sent = search.sent.get(child.issuer.key) ?? []
+  // RFC 4158 §5.2: the same name with the same key again would lead round in a circle.
+  const isRepeat = (candidate: Certificate): boolean =>
+    path.some((passed) => equalKeys(passed.publicKey, candidate.publicKey) && passed.subject.equals(candidate.subject))
+  const candidates = [...known, ...sent].filter((candidate) => !isRepeat(candidate))
+  if (candidates.length < 2) return candidates
+  const rank = (candidate: Certificate, isAnchor: boolean): number => {
+    const identifier = Rules.keyIdentifierRank(child, candidate)
+    return (
+      (identifier === 2 ? 8 : 0) + (isAnchor ? 0 : 4) + (candidate.isValidAt(time) ? 0 : 2) + (identifier === 1 ? 1 : 0)
+    )
+  }
+  return candidates
+    .map((candidate, index) => ({ candidate, rank: rank(candidate, index < known.length) }))
+    .sort((a, b) => a.rank - b.rank || b.candidate.notBefore.getTime() - a.candidate.notBefore.getTime())
+    .map(({ candidate }) => candidate)
+}
+
+const verifySignature = Effect.fnUntraced(function* (
+  search: Search,
+  child: Certificate,
+  issuer: Certificate,
+  algorithm: SignatureAlgorithm,
+  path: Path
+): Effect.fn.Return<Problem | undefined, CertificateError> {
+  let results = search.verified.get(child)
+  if (results === undefined) search.verified.set(child, (results = new Map()))
+  if (results.has(issuer)) return results.get(issuer)
+  const { crypto, request, rules } = search
+  const key = issuer.publicKey
+  let problem = Rules.weakKey(key, rules)
+  if (problem === undefined && !Rules.keyFits(key, algorithm)) {
+    problem = { reason: "BadSignature", detail: "its issuer's key cannot make such a signature" }
+  }
+  if (problem === undefined && !crypto.capabilities.verify(algorithm, key)) {
+    problem = { reason: "WeakSignature", detail: `the provider ${crypto.name} cannot verify its signature` }
+  }
+  if (problem === undefined) {
+    if (++search.signatures > request.limits.pathSignatures) {
+      const detail = `more than ${request.limits.pathSignatures} signatures would have to be verified`
+      return yield* failure(search, path, path.length - 1, { reason: "BudgetExceeded", detail })
+    }
+    problem = yield* Effect.catchAll(
+      Effect.map(crypto.verify(algorithm, key, child.tbs, child.signature), (isValid): Problem | undefined =>
+        isValid ? undefined : { reason: "BadSignature", detail: "its signature is not its issuer's" }
+      ),
+      (error): Effect.Effect<Problem> =>
+        // A key that is no key is the peer's affair; that the provider broke is ours, and no verdict on the peer.
+        error.reason === "Failed"
+          ? Effect.die(error)
+          : Effect.succeed({ reason: "WeakKey", detail: `its issuer's key cannot be used: ${error.detail}` })
+    )
+  }
+  results.set(issuer, problem)
+  return problem
+})
+
+/** What speaks against an authority above a path, and the depth of the certificate it concerns. */
+const checkAuthority = (
+  search: Search,
+  path: Path,
+  authority: Certificate,
+  isAnchor: boolean
+): readonly [depth: number, problem: Problem | undefined] => {
+  const depth = path.length
+  const problem = Rules.check(authority, search.rules, { position: "authority", isAnchor })
+  if (problem !== undefined) return [depth, problem]
+  const pathLength = authority.basicConstraints?.pathLength
+  if (pathLength !== undefined) {
+    // RFC 5280 §6.1.4 (l): self-issued certificates do not count, and neither does the leaf.
+    const count = path.filter((certificate, i) => i > 0 && !certificate.isSelfIssued).length
+    if (count > pathLength) {
+      const detail = `it allows ${pathLength} intermediate certificate(s) below it, and there are ${count}`
+      return [depth, { reason: "PathLength", detail }]
+    }
+  }
+  const constraints = authority.nameConstraints
+  if (constraints === undefined) return [depth, undefined]
+  // §6.1.3 (b): they do not apply to self-issued certificates, but for the leaf.
+  const constrained = path.filter((certificate, i) => i === 0 || !certificate.isSelfIssued)
+  const violation = NameConstraints.check(constraints, constrained, search.effort)
+  switch (violation?._tag) {
+    case undefined:
+      return [depth, undefined]
+    case "Exhausted":
+      return [
+        depth,
+        { reason: "BudgetExceeded", detail: "it would take too many comparisons with its name constraints" }
+      ]
+    case "Violation": {
+      const detail = `${violation.detail} that "${authority.label}" may issue for`
+      return [path.indexOf(constrained[violation.index]!), { reason: "NameConstraint", detail }]
+    }
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Failures
+// ---------------------------------------------------------------------------------------------------------------------
+
+const otherKey = ({ issuer }: Certificate): Problem => ({
+  reason: "UnknownIssuer",
+  detail: `its issuer "${issuer}" is known, but with another key`
+})
+
+const noIssuer = ({ request }: Search, path: Path): Problem => {
+  const child = path[path.length - 1]!
+  const { name } = request.anchors
+  if (child.isSelfIssued) {
+    return path.length === 1
+      ? { reason: "SelfSigned", detail: `it is self-signed and not among ${name}` }
+      : { reason: "SelfSignedRoot", detail: `it is a root that is not among ${name}` }
+  }
+  return request.certificates.length === 1
+    ? { reason: "MissingIntermediate", detail: `its issuer "${child.issuer}" was not sent and is not among ${name}` }
+    : { reason: "UnknownIssuer", detail: `its issuer "${child.issuer}" is not among ${name}, nor was it sent` }
+}
+
+const failure = (
+  { crypto, request }: Search,
+  path: ReadonlyArray<Certificate>,
+  depth: number,
+  problem: Problem
+): Effect.Effect<never, CertificateError> => Effect.fail(toError(crypto, request.anchors, path, depth, problem))
+
+/**
+ * An error about the certificate at a depth of a path: those below it were found valid, those above were not looked at.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const toError = (
+  crypto: CryptoProviderService,
+  anchors: TrustStore,
+  path: ReadonlyArray<Certificate>,
+  depth: number,
+  { detail, reason }: Problem
+): CertificateError =>
+  new CertificateError({
+    reason,
+    message: `certificate ${depth} "${path[depth]!.label}": ${detail}`,
+    depth,
+    chain: path.map((certificate, i) =>
+      chainEntry(crypto, anchors, certificate, i < depth ? "valid" : i === depth ? "failed" : "unchecked")
+    )
+  })
+
+/**
+ * A certificate as errors and reports show it.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const chainEntry = (
+  crypto: CryptoProviderService,
+  anchors: TrustStore,
+  certificate: Certificate,
+  mark: ChainEntry["mark"]
+): ChainEntry =>
+  new ChainEntry({
+    subject: certificate.subject.toString(),
+    issuer: certificate.issuer.toString(),
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    fingerprint256: Bytes.toHex(crypto.hash("SHA-256", certificate.der)),
+    mark,
+    anchor: anchors.has(certificate)
+  })

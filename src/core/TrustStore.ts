@@ -41,7 +41,7 @@ export type TypeId = typeof TypeId
  */
 export interface TrustStore {
   readonly [TypeId]: TypeId
-  /** What the store is, for messages: `the system's trust store`. */
+  /** What the store is, for messages: `the system's trust store`; of an empty one why it is empty. */
   readonly name: string
   readonly anchors: ReadonlyArray<Certificate.Certificate>
   readonly bySubject: (name: DistinguishedName) => ReadonlyArray<Certificate.Certificate>
@@ -102,6 +102,29 @@ export const make = (options: {
 }
 
 /**
+ * A store that is loaded when something is first asked of it, and then kept.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const lazy = (load: () => TrustStore): TrustStore => {
+  let loaded: TrustStore | undefined
+  const store = () => (loaded ??= load())
+  return {
+    [TypeId]: TypeId,
+    get name() {
+      return store().name
+    },
+    get anchors() {
+      return store().anchors
+    },
+    bySubject: (name) => store().bySubject(name),
+    byKeyIdentifier: (identifier) => store().byKeyIdentifier(identifier),
+    has: (certificate) => store().has(certificate)
+  }
+}
+
+/**
  * A store of exactly these certificates.
  *
  * @since 0.1.0
@@ -109,7 +132,10 @@ export const make = (options: {
  */
 export const fromCertificates = (certificates: Iterable<Certificate.Certificate>): TrustStore => {
   const anchors = Array.from(certificates)
-  return make({ name: anchors.length === 1 ? "1 certificate" : `${anchors.length} certificates`, anchors })
+  return make({
+    name: anchors.length === 1 ? "the one trusted certificate" : `the ${anchors.length} trusted certificates`,
+    anchors
+  })
 }
 
 /**
@@ -127,7 +153,7 @@ export const fromPem = (text: string): Either.Either<TrustStore, PemError> =>
  * @since 0.1.0
  * @category constructors
  */
-export const empty: TrustStore = make({ name: "no trust anchors", anchors: [] })
+export const empty: TrustStore = make({ name: "no trust anchors are configured", anchors: [] })
 
 /**
  * @since 0.1.0
@@ -144,11 +170,13 @@ export const isEmpty = (store: TrustStore): boolean => store.anchors.length === 
 export const merge: {
   (that: TrustStore): (self: TrustStore) => TrustStore
   (self: TrustStore, that: TrustStore): TrustStore
-} = dual(2, (self: TrustStore, that: TrustStore): TrustStore => {
-  if (isEmpty(self)) return that
-  if (isEmpty(that)) return self
-  return make({ name: `${self.name} and ${that.name}`, anchors: [...self.anchors, ...that.anchors] })
-})
+} = dual(2, (self: TrustStore, that: TrustStore): TrustStore =>
+  lazy(() => {
+    if (isEmpty(self)) return that
+    if (isEmpty(that)) return self
+    return make({ name: `${self.name} and ${that.name}`, anchors: [...self.anchors, ...that.anchors] })
+  })
+)
 
 /**
  * The store of whoever does not say which. Empty unless a layer says otherwise.

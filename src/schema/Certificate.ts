@@ -158,9 +158,14 @@ export class Certificate implements Equal.Equal {
     return (this.#hash ??= Hash.array(Array.from(this.signature.subarray(0, 32))))
   }
 
+  /** Who it is about, for people: the subject, or the names where that is empty. */
+  get label(): string {
+    return this.subject.isEmpty ? this.subjectAltNames.map(GeneralName.format).join(", ") : this.subject.toString()
+  }
+
   /** Who it is about and who says so, on one line. */
   toString(): string {
-    return `Certificate(${this.subject.isEmpty ? this.subjectAltNames.map(GeneralName.format).join(", ") : this.subject}, issued by ${this.issuer})`
+    return `Certificate(${this.label}, issued by ${this.issuer})`
   }
 
   toJSON(): unknown {

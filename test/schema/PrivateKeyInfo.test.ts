@@ -14,7 +14,8 @@ const pairs = {
     modulusLength: 2048,
     hashAlgorithm: "sha256",
     mgf1HashAlgorithm: "sha256",
-    saltLength: 32
+    // The types want a string here; Node wants a number.
+    saltLength: 32 as unknown as string
   }),
   "P-256": generateKeyPairSync("ec", { namedCurve: "P-256" }),
   "P-384": generateKeyPairSync("ec", { namedCurve: "P-384" }),

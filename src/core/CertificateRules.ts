@@ -1,0 +1,311 @@
+/**
+ * The rules one certificate has to obey at its place in a path (RFC 5280 §6.1), but for those about names and
+ * signatures.
+ *
+ * @since 0.1.0
+ */
+import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
+import * as Bytes from "../schema/Bytes.ts"
+import type { Certificate } from "../schema/Certificate.ts"
+import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
+import type { PublicKey } from "../schema/PublicKey.ts"
+import * as PublicKeys from "../schema/PublicKey.ts"
+import type { SignatureScheme } from "../schema/SignatureScheme.ts"
+import * as SignatureSchemes from "../schema/SignatureScheme.ts"
+import type { CertificateReason } from "../schema/TlsError.ts"
+import * as NameConstraints from "./NameConstraints.ts"
+
+const { oids } = ObjectIdentifier
+
+/**
+ * Why a certificate cannot stand where it stands.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Problem {
+  readonly reason: CertificateReason
+  readonly detail: string
+}
+
+/**
+ * How closely certificates have to keep to the profiles they are issued under. `practice` asks for all that decides
+ * whom to believe and lets pass what issuers get wrong without harm, as browsers, Go and OpenSSL do; `rfc5280` asks for
+ * every MUST of the profile; `webpki` also for those of the CA/Browser Forum. What roots in use violate (Mozilla's list
+ * has roots without a key identifier) is asked for by the latter two only.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Conformance = "practice" | "rfc5280" | "webpki"
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export interface RuleOptions {
+  readonly role: "server" | "client"
+  /** Milliseconds since 1970. */
+  readonly time: number
+  readonly conformance: Conformance
+  readonly rsaModulusMin: number
+  readonly rsaModulusMax: number
+}
+
+/**
+ * Where a certificate stands. A leaf may be an anchor itself.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Place {
+  readonly position: "leaf" | "authority"
+  readonly isAnchor: boolean
+}
+
+type Rule = (certificate: Certificate, options: RuleOptions, place: Place) => Problem | undefined
+
+const inTime: Rule = (certificate, { time }) => {
+  if (certificate.isValidAt(time)) return undefined
+  return time < certificate.notBefore.getTime()
+    ? { reason: "NotYetValid", detail: `it is valid from ${certificate.notBefore.toISOString()} on` }
+    : { reason: "Expired", detail: `it expired at ${certificate.notAfter.toISOString()}` }
+}
+
+/**
+ * What is wrong with a key, by its kind and size.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const weakKey = (
+  key: PublicKey,
+  { rsaModulusMax, rsaModulusMin }: Pick<RuleOptions, "rsaModulusMax" | "rsaModulusMin">
+): Problem | undefined => {
+  const weak = (detail: string): Problem => ({ reason: "WeakKey", detail })
+  if (key._tag === "Unsupported") return weak(`its key is ${key.algorithm}`)
+  if (key._tag !== "Rsa" && key._tag !== "RsaPss") return undefined
+  const bits = PublicKeys.modulusBits(key)
+  if (bits < rsaModulusMin) return weak(`its RSA key has ${bits} bits, at least ${rsaModulusMin} are needed`)
+  if (bits > rsaModulusMax) return weak(`its RSA key has ${bits} bits, at most ${rsaModulusMax} are accepted`)
+  if (bits % 8 !== 0) return weak(`its RSA key has ${bits} bits, which is not a multiple of 8`)
+  const { exponent } = key
+  const last = exponent[exponent.length - 1]!
+  // A larger exponent than 64 bits has no use but to keep the verifier busy.
+  if (exponent.length > 8 || last % 2 === 0 || (exponent.length === 1 && last === 1)) {
+    return weak("its RSA key has an exponent that is even, 1, or longer than 64 bits")
+  }
+  return undefined
+}
+
+const strongKey: Rule = ({ publicKey }, options) => weakKey(publicKey, options)
+
+// Critical, these are understood: obeyed here, in NameConstraints or in PathValidation. The policy extensions are among
+// them because any policy will do as long as nobody requires one. Key identifiers and access information are not:
+// RFC 5280 says of each that it must not be critical.
+const understood: ReadonlySet<string> = new Set<string>([
+  oids.basicConstraints,
+  oids.keyUsage,
+  oids.extendedKeyUsage,
+  oids.subjectAltName,
+  oids.nameConstraints,
+  oids.certificatePolicies,
+  oids.policyMappings,
+  oids.inhibitAnyPolicy
+])
+
+const understoodExtensions: Rule = (certificate) => {
+  for (const extension of certificate.extensions) {
+    if (extension._tag === "PolicyConstraints" && extension.requireExplicitPolicy === undefined) continue
+    if (extension.critical && !understood.has(extension.oid)) {
+      return {
+        reason: "CriticalExtension",
+        detail: `its extension ${ObjectIdentifier.name(extension.oid)} is critical and not understood`
+      }
+    }
+  }
+  return undefined
+}
+
+const purposes = { server: oids.serverAuth, client: oids.clientAuth } as const
+
+// For an authority the list says what it may issue for: not in RFC 5280, but what every implementation does.
+const purpose: Rule = ({ extendedKeyUsage }, { role }) =>
+  extendedKeyUsage === undefined ||
+  extendedKeyUsage.includes(purposes[role]) ||
+  extendedKeyUsage.includes(oids.anyExtendedKeyUsage)
+    ? undefined
+    : {
+        reason: "ExtendedKeyUsage",
+        detail: `its extended key usage is ${extendedKeyUsage.map(ObjectIdentifier.name).join(", ")}, not ${role}Auth`
+      }
+
+const leafUsage: Rule = ({ keyUsage }) =>
+  keyUsage === undefined || keyUsage.has("digitalSignature")
+    ? undefined
+    : { reason: "KeyUsage", detail: `its key usage is ${[...keyUsage].join(", ") || "nothing"}, not digitalSignature` }
+
+const leafIsNoAuthority: Rule = ({ basicConstraints, keyUsage }, { conformance }, { isAnchor }) =>
+  // RFC 5280 has nothing against an authority that identifies itself. One that was trusted by hand is its own affair.
+  isAnchor || conformance === "rfc5280" || !(basicConstraints?.ca === true || keyUsage?.has("keyCertSign") === true)
+    ? undefined
+    : { reason: "CaAsLeaf", detail: "it is a certification authority's" }
+
+const isAuthority: Rule = (certificate, _, { isAnchor }) => {
+  const { basicConstraints, version } = certificate
+  // A root from before version 3 could not say what it is; that it is trusted says it (RFC 5280 §6.1.4 (k)).
+  if (basicConstraints === undefined && version !== 3 && isAnchor) return undefined
+  return basicConstraints?.ca === true ? undefined : { reason: "NotACa", detail: "it is not a certification authority" }
+}
+
+const authorityUsage: Rule = ({ keyUsage }) =>
+  keyUsage === undefined || keyUsage.has("keyCertSign")
+    ? undefined
+    : { reason: "KeyUsage", detail: "its key usage does not include issuing certificates (keyCertSign)" }
+
+const malformed = (detail: string): Problem => ({ reason: "Malformed", detail })
+
+/** The MUSTs of RFC 5280 §4 that no other rule needs. */
+const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) => {
+  if (certificate.issuer.isEmpty) return malformed("its issuer has no name (RFC 5280 §4.1.2.4)")
+  if (position === "authority" && certificate.subject.isEmpty) {
+    return malformed("it is an authority without a name (RFC 5280 §4.1.2.6)")
+  }
+  if (conformance === "practice") return undefined
+
+  const selfSigned = isAnchor && certificate.isSelfIssued
+  const { authorityKeyIdentifier, basicConstraints } = certificate
+  const isCa = basicConstraints?.ca === true
+  if (certificate.version !== 3) return malformed("it is not of version 3")
+  if (isCa && certificate.extension("BasicConstraints")?.critical === false) {
+    return malformed("its basic constraints are not critical (RFC 5280 §4.2.1.9)")
+  }
+  if (certificate.nameConstraints !== undefined) {
+    if (!isCa) return malformed("it has name constraints without being an authority (RFC 5280 §4.2.1.10)")
+    const ill = NameConstraints.problem(certificate.nameConstraints)
+    if (ill !== undefined) return malformed(ill)
+  }
+  if (certificate.extension("PolicyConstraints")?.critical === false) {
+    return malformed("its policy constraints are not critical (RFC 5280 §4.2.1.11)")
+  }
+  if (isCa && certificate.subjectKeyIdentifier === undefined) {
+    return malformed("it is an authority without a subject key identifier (RFC 5280 §4.2.1.2)")
+  }
+  if (authorityKeyIdentifier?.keyIdentifier === undefined && !selfSigned) {
+    return malformed("it has no authority key identifier (RFC 5280 §4.2.1.1)")
+  }
+  const names = certificate.extension("SubjectAltName")
+  if (certificate.subject.isEmpty && names?.critical !== true) {
+    return malformed("it has no subject, and its names are not critical (RFC 5280 §4.2.1.6)")
+  }
+  if (conformance === "rfc5280") return undefined
+
+  const identifier = authorityKeyIdentifier
+  if (selfSigned && (identifier?.issuer !== undefined || identifier?.serialNumber !== undefined)) {
+    return malformed("it is a root whose authority key identifier has an issuer or serial number (BR 7.1.2.1.3)")
+  }
+  return undefined
+}
+
+/** What makes a leaf no good whoever issued it. */
+const leafRules: ReadonlyArray<Rule> = [
+  inTime,
+  conforms,
+  strongKey,
+  leafIsNoAuthority,
+  leafUsage,
+  purpose,
+  understoodExtensions
+]
+
+const authorityRules: ReadonlyArray<Rule> = [
+  inTime,
+  conforms,
+  strongKey,
+  isAuthority,
+  authorityUsage,
+  purpose,
+  understoodExtensions
+]
+
+/**
+ * The first rule a certificate breaks at its place, if any.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const check = (certificate: Certificate, options: RuleOptions, place: Place): Problem | undefined => {
+  for (const rule of place.position === "leaf" ? leafRules : authorityRules) {
+    const problem = rule(certificate, options, place)
+    if (problem !== undefined) return problem
+  }
+  return undefined
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Signatures
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * The algorithm to verify a certificate's signature with, or why none will do. `accepted` are the schemes of
+ * `signature_algorithms_cert`; in a certificate they say nothing about the curve, nor about the length of PSS salt.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const acceptedAlgorithm = (
+  certificate: Certificate,
+  accepted: ReadonlyArray<SignatureScheme>
+): SignatureAlgorithm | Problem => {
+  const { algorithm, oid } = certificate.signatureAlgorithm
+  if (algorithm === undefined) {
+    return { reason: "WeakSignature", detail: `it is signed with ${ObjectIdentifier.name(oid)}, which is not accepted` }
+  }
+  const hash = "hash" in algorithm ? algorithm.hash : undefined
+  const isAccepted = accepted.some((code) => {
+    const scheme = SignatureSchemes.info(code)?.algorithm
+    return scheme?._tag === algorithm._tag && (!("hash" in scheme) || scheme.hash === hash)
+  })
+  if (isAccepted) return algorithm
+  const name = hash === undefined ? algorithm._tag : `${algorithm._tag} over ${hash}`
+  return { reason: "WeakSignature", detail: `it is signed with ${name}, which is not accepted` }
+}
+
+/**
+ * Whether a key can have made a signature of that algorithm (RFC 4055 §3.3 for what PSS keys restrict).
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const keyFits = (key: PublicKey, algorithm: SignatureAlgorithm): boolean => {
+  switch (algorithm._tag) {
+    case "RsaPkcs1":
+      return key._tag === "Rsa"
+    case "RsaPss":
+      return (
+        key._tag === "Rsa" ||
+        (key._tag === "RsaPss" &&
+          (key.parameters === undefined ||
+            (key.parameters.hash === algorithm.hash && key.parameters.saltLength <= algorithm.saltLength)))
+      )
+    case "Ecdsa":
+      return key._tag === "Ec"
+    case "Ed25519":
+    case "Ed448":
+      return key._tag === algorithm._tag
+  }
+}
+
+/**
+ * How well an authority fits by key identifiers: 0 they are the same, 1 there is none to compare, 2 they differ. Only a
+ * hint in which order to try (RFC 5280 §4.2.1.1): the signature decides.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const keyIdentifierRank = (child: Certificate, authority: Certificate): 0 | 1 | 2 => {
+  const wanted = child.authorityKeyIdentifier?.keyIdentifier
+  const found = authority.subjectKeyIdentifier
+  if (wanted === undefined || found === undefined) return 1
+  return Bytes.equals(wanted, found) ? 0 : 2
+}
