@@ -437,7 +437,9 @@ const writeBody = (writer: ByteWriter, extension: Extension): void => {
     case "ApplicationProtocols":
       writer.vector16((list) => {
         for (const protocol of extension.protocols) {
-          list.vector8((w) => w.raw(Uint8Array.from(protocol, (character) => character.charCodeAt(0))))
+          list.vector8((w) => {
+            for (let i = 0; i < protocol.length; i++) w.uint8(protocol.charCodeAt(i))
+          })
         }
       })
       return
