@@ -32,11 +32,20 @@ const opened = (decrypt: () => Uint8Array): Uint8Array | undefined => {
   }
 }
 
+/** GCM takes others as well, and makes the counter of them in another way. */
+const requireNonce = (nonce: Uint8Array): void => {
+  if (nonce.length !== 12) throw new RangeError(`a nonce of ${nonce.length} bytes, 12 expected`)
+}
+
 const aesGcm = (key: Uint8Array): AeadKey => ({
   tagLength: 16,
-  seal: (nonce, additionalData, plaintext, target) => target.set(gcm(key, nonce, additionalData).encrypt(plaintext)),
+  seal: (nonce, additionalData, plaintext, target) => {
+    requireNonce(nonce)
+    target.set(gcm(key, nonce, additionalData).encrypt(plaintext))
+  },
   open: (nonce, additionalData, ciphertext) => {
     if (ciphertext.length < 16) return undefined
+    requireNonce(nonce)
     const cipher = gcm(key, nonce, additionalData)
     return opened(() => cipher.decrypt(ciphertext))
   }
@@ -128,10 +137,6 @@ const aesCcm = (key: Uint8Array, tagLength: number): AeadKey => ({
     return undefined
   }
 })
-
-const requireNonce = (nonce: Uint8Array): void => {
-  if (nonce.length !== 12) throw new RangeError(`a nonce of ${nonce.length} bytes, 12 expected`)
-}
 
 /**
  * `aead` of the provider. noble expands the key anew for each record; the key is copied, since noble keeps what it gets.

@@ -115,7 +115,7 @@ export const unsafeKeyShare = (
         decapsulate: (ciphertext) =>
           fromPeer(group, () => {
             requireNone(group, lengthProblem("a ciphertext", ciphertext, 1088))
-            return ml_kem768.decapsulate(ciphertext, secretKey)
+            return Uint8Array.from(ml_kem768.decapsulate(ciphertext, secretKey))
           })
       }
     })
@@ -155,7 +155,8 @@ export const unsafeEncapsulate = (
     return fromPeer(group, () => {
       requireNone(group, lengthProblem("an encapsulation key", peer, 1184))
       const { cipherText, sharedSecret } = ml_kem768.encapsulate(peer, privateKey)
-      return { publicKey: cipherText, sharedSecret }
+      // noble's secret is half of a hash whose other half is secret as well.
+      return { publicKey: cipherText, sharedSecret: Uint8Array.from(sharedSecret) }
     })
   }
   const dh = diffieHellman.get(group)

@@ -79,6 +79,7 @@ class NodeAead implements AeadKey {
   }
 
   seal(nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array, target: Uint8Array): void {
+    requireNonce(nonce)
     const cipher = Crypto.createCipheriv(this.#name, this.#key, nonce, this.#options)
     authenticate(cipher, additionalData, plaintext.length, this.#isCcm)
     target.set(cipher.update(plaintext))
@@ -89,7 +90,7 @@ class NodeAead implements AeadKey {
   open(nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array): Uint8Array | undefined {
     const length = ciphertext.length - this.tagLength
     if (length < 0) return undefined
-    // Outside the `try`: a nonce of the wrong length is a mistake of ours, not a forgery.
+    requireNonce(nonce)
     const decipher = Crypto.createDecipheriv(this.#name, this.#key, nonce, this.#options)
     decipher.setAuthTag(ciphertext.subarray(length))
     authenticate(decipher, additionalData, length, this.#isCcm)
@@ -101,6 +102,11 @@ class NodeAead implements AeadKey {
       return undefined
     }
   }
+}
+
+/** OpenSSL takes others as well, and makes the counter of them in another way. */
+const requireNonce = (nonce: Uint8Array): void => {
+  if (nonce.length !== 12) throw new RangeError(`a nonce of ${nonce.length} bytes, 12 expected`)
 }
 
 /** CCM authenticates the length of the plaintext before its first byte, so it must be said. */

@@ -19,6 +19,7 @@ import * as Crypto from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as CryptoFailure from "../core/CryptoFailure.ts"
 import type { CryptoError, Encapsulation, KeyShare } from "../core/CryptoProvider.ts"
+import type { EcCurve } from "../schema/Algorithms.ts"
 import * as Der from "../schema/Der.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
@@ -96,6 +97,14 @@ const pointProblem = (coordinate: number) => (peer: Uint8Array) => {
   return peer[0] === 4 ? undefined : "a point that is not uncompressed"
 }
 
+/** `setPrivateKey` would take a shorter one. */
+const requireScalar = (curve: EcCurve, secret: Uint8Array): void => {
+  const length = PublicKey.coordinateLength[curve]
+  if (secret.length !== length) {
+    throw CryptoFailure.invalidKey("unsafeKeyShare", `a scalar of ${secret.length} bytes, ${length} expected`)
+  }
+}
+
 const p256 = ((): DiffieHellman => {
   const pair = (ecdh: Crypto.ECDH, publicKey: Buffer): Pair => ({
     publicKey: view(publicKey),
@@ -107,6 +116,7 @@ const p256 = ((): DiffieHellman => {
       return pair(ecdh, ecdh.generateKeys())
     },
     fromPrivate: (secret) => {
+      requireScalar("P-256", secret)
       const ecdh = Crypto.createECDH("prime256v1")
       ecdh.setPrivateKey(secret)
       return pair(ecdh, ecdh.getPublicKey())
@@ -138,6 +148,7 @@ const weierstrass = (curve: "P-384" | "P-521"): DiffieHellman => {
       return pair(privateKey, point)
     },
     fromPrivate: (secret) => {
+      requireScalar(curve, secret)
       const ecdh = Crypto.createECDH(curve === "P-384" ? "secp384r1" : "secp521r1")
       ecdh.setPrivateKey(secret)
       const publicKey = view(ecdh.getPublicKey())
@@ -253,11 +264,12 @@ const nobleMlKem: Effect.Effect<MlKem, CryptoError> = Effect.map(
   ({ ml_kem768 }) => ({
     keyShare: (seed = Crypto.randomFillSync(new Uint8Array(64))) => {
       const { publicKey, secretKey } = ml_kem768.keygen(seed)
-      return { publicKey, agree: (ciphertext) => ml_kem768.decapsulate(ciphertext, secretKey) }
+      return { publicKey, agree: (ciphertext) => Uint8Array.from(ml_kem768.decapsulate(ciphertext, secretKey)) }
     },
     encapsulate: (peer) => {
       const { cipherText, sharedSecret } = ml_kem768.encapsulate(peer, Crypto.randomFillSync(new Uint8Array(32)))
-      return { publicKey: cipherText, sharedSecret }
+      // noble's secret is half of a hash whose other half is secret as well.
+      return { publicKey: cipherText, sharedSecret: Uint8Array.from(sharedSecret) }
     }
   })
 )
