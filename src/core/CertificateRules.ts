@@ -7,6 +7,7 @@
 import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
+import type { KeyUsage } from "../schema/CertificateExtension.ts"
 import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import * as PublicKeys from "../schema/PublicKey.ts"
@@ -48,6 +49,8 @@ export interface RuleOptions {
   /** Milliseconds since 1970. */
   readonly time: number
   readonly conformance: Conformance
+  /** What a leaf's key may be for: one of these is enough, and where there are none, anything will do. */
+  readonly keyUsage: ReadonlyArray<KeyUsage>
   readonly rsaModulusMin: number
   readonly rsaModulusMax: number
 }
@@ -140,10 +143,13 @@ const purpose: Rule = ({ extendedKeyUsage }, { role }) =>
         detail: `its extended key usage is ${extendedKeyUsage.map(ObjectIdentifier.name).join(", ")}, not ${role}Auth`
       }
 
-const leafUsage: Rule = ({ keyUsage }) =>
-  keyUsage === undefined || keyUsage.has("digitalSignature")
+const leafUsage: Rule = ({ keyUsage }, { keyUsage: wanted }) =>
+  keyUsage === undefined || wanted.length === 0 || wanted.some((usage) => keyUsage.has(usage))
     ? undefined
-    : { reason: "KeyUsage", detail: `its key usage is ${[...keyUsage].join(", ") || "nothing"}, not digitalSignature` }
+    : {
+        reason: "KeyUsage",
+        detail: `its key usage is ${[...keyUsage].join(", ") || "nothing"}, not ${wanted.join(" or ")}`
+      }
 
 const leafIsNoAuthority: Rule = ({ basicConstraints, keyUsage }, { conformance }, { isAnchor }) =>
   // RFC 5280 has nothing against an authority that identifies itself. One that was trusted by hand is its own affair.

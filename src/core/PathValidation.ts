@@ -11,6 +11,8 @@ import * as Effect from "effect/Effect"
 import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
+import type { KeyUsage } from "../schema/CertificateExtension.ts"
+import type { DistinguishedName } from "../schema/DistinguishedName.ts"
 import { equals as equalKeys } from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import { CertificateError, ChainEntry } from "../schema/TlsError.ts"
@@ -54,7 +56,10 @@ export interface PathRequest {
   readonly signatureSchemes: ReadonlyArray<SignatureScheme>
   readonly limits: PathLimits
   readonly time: number
+  /** `practice` unless told. */
   readonly conformance?: Rules.Conformance
+  /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
+  readonly keyUsage?: ReadonlyArray<KeyUsage>
 }
 
 /** A path from the leaf that goes no further, and how close it came. */
@@ -105,6 +110,7 @@ export const build: (
         role: request.role,
         time: request.time,
         conformance: request.conformance ?? "practice",
+        keyUsage: request.keyUsage ?? ["digitalSignature"],
         rsaModulusMin: limits.rsaModulusMin ?? defaults.rsaModulusMin,
         rsaModulusMax: limits.rsaModulusMax ?? defaults.rsaModulusMax
       },
@@ -323,9 +329,14 @@ const checkAuthority = (
 // Failures
 // ---------------------------------------------------------------------------------------------------------------------
 
+const brief = (name: DistinguishedName): string => {
+  const text = name.toString()
+  return text.length > 200 ? `${text.slice(0, 199)}…` : text
+}
+
 const otherKey = ({ issuer }: Certificate): Problem => ({
   reason: "UnknownIssuer",
-  detail: `its issuer "${issuer}" is known, but with another key`
+  detail: `its issuer "${brief(issuer)}" is known, but with another key`
 })
 
 const noIssuer = ({ request }: Search, path: Path): Problem => {
@@ -337,8 +348,11 @@ const noIssuer = ({ request }: Search, path: Path): Problem => {
       : { reason: "SelfSignedRoot", detail: `it is a root that is not among ${name}` }
   }
   return request.certificates.length === 1
-    ? { reason: "MissingIntermediate", detail: `its issuer "${child.issuer}" was not sent and is not among ${name}` }
-    : { reason: "UnknownIssuer", detail: `its issuer "${child.issuer}" is not among ${name}, nor was it sent` }
+    ? {
+        reason: "MissingIntermediate",
+        detail: `its issuer "${brief(child.issuer)}" was not sent and is not among ${name}`
+      }
+    : { reason: "UnknownIssuer", detail: `its issuer "${brief(child.issuer)}" is not among ${name}, nor was it sent` }
 }
 
 const failure = (

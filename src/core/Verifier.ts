@@ -15,6 +15,7 @@ import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
+import type { KeyUsage } from "../schema/CertificateExtension.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import type { CertificateReason } from "../schema/TlsError.ts"
@@ -163,6 +164,8 @@ const summary = (names: ReadonlyArray<string>): string =>
 export interface WebPkiOptions {
   /** How closely certificates have to keep to their profiles, `practice` unless told. */
   readonly conformance?: Conformance
+  /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
+  readonly keyUsage?: ReadonlyArray<KeyUsage>
 }
 
 const verifyWebPki = (

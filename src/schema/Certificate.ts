@@ -158,9 +158,12 @@ export class Certificate implements Equal.Equal {
     return (this.#hash ??= Hash.array(Array.from(this.signature.subarray(0, 32))))
   }
 
-  /** Who it is about, for people: the subject, or the names where that is empty. */
+  /** Who it is about, for a message: the subject, or the names where that is empty. Cut where a peer made it endless. */
   get label(): string {
-    return this.subject.isEmpty ? this.subjectAltNames.map(GeneralName.format).join(", ") : this.subject.toString()
+    const text = this.subject.isEmpty
+      ? this.subjectAltNames.map(GeneralName.format).join(", ")
+      : this.subject.toString()
+    return text.length > 200 ? `${text.slice(0, 199)}…` : text
   }
 
   /** Who it is about and who says so, on one line. */
