@@ -39,6 +39,7 @@ const reasonOf = (operation: TransportError["operation"], code: string | undefin
       return "AddressInUse"
     case "EACCES":
     case "EPERM":
+    case "ERR_ACCESS_DENIED":
       return "PermissionDenied"
     case "ETIMEDOUT":
       return "TimedOut"
