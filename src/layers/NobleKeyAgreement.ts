@@ -68,7 +68,8 @@ const diffieHellman: ReadonlyMap<NamedGroup.NamedGroup, DiffieHellman> = new Map
 export const groups: ReadonlySet<NamedGroup.NamedGroup> = new Set([...diffieHellman.keys(), NamedGroup.mlkem768])
 
 /**
- * What noble does in a few milliseconds: X25519 takes 1.6 ms, P-256 4.5, P-384 9, but P-521 15.
+ * What noble does in a few milliseconds: generating and agreeing take 1.3 ms on X25519, 2.7 on P-256, 5 on P-384, but 9 on
+ * P-521. ML-KEM-768 takes 0.7 and is left out by the rule that the hybrid is a default only where it is native.
  *
  * @since 0.1.0
  * @category capabilities

@@ -14,13 +14,11 @@ import { isKeyFor } from "../core/PrivateKey.ts"
 import type { AeadAlgorithm, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
 import { aeadLengths } from "../schema/Algorithms.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
+import { view } from "./NodeBytes.ts"
 import * as NodeKeyAgreement from "./NodeKeyAgreement.ts"
 import * as NodeSignature from "./NodeSignature.ts"
 
 const { hashNames } = NodeSignature
-
-/** Results of node:crypto have memory of their own; as a plain Uint8Array, `slice` copies as everybody expects. */
-const view = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 
 const hash = (algorithm: HashAlgorithm, bytes: Uint8Array): Uint8Array =>
   // 0.7 to 1.1 µs, where createHash takes 1.3 to 2.

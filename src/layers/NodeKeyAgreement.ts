@@ -24,6 +24,7 @@ import * as Der from "../schema/Der.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
 import * as PublicKey from "../schema/PublicKey.ts"
+import { bufferOf, view } from "./NodeBytes.ts"
 
 /** A key pair of a group where both sides do the same. */
 interface Pair {
@@ -44,10 +45,6 @@ const generateKeyPair = Crypto.generateKeyPairSync as unknown as (
   type: string,
   options: { readonly namedCurve?: string; readonly publicKeyEncoding: { readonly format: "jwk" } }
 ) => { readonly publicKey: { readonly x: string; readonly y: string }; readonly privateKey: Crypto.KeyObject }
-
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-
-const view = (buffer: Buffer): Uint8Array => new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 
 /** Small results of Buffer.from live in memory shared with others. */
 const fromBase64Url = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, "base64url"))

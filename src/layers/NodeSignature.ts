@@ -20,6 +20,7 @@ import * as PrivateKey from "../core/PrivateKey.ts"
 import type { EcCurve, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import * as PublicKey from "../schema/PublicKey.ts"
+import { bufferOf } from "./NodeBytes.ts"
 
 /**
  * Node's name of a hash.
@@ -33,8 +34,6 @@ export const hashNames: { readonly [H in HashAlgorithm]: string } = {
   "SHA-384": "sha384",
   "SHA-512": "sha512"
 }
-
-const bufferOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
 const base64Url = (bytes: Uint8Array): string => bufferOf(bytes).toString("base64url")
 
