@@ -278,31 +278,6 @@ export const acceptedAlgorithm = (
 }
 
 /**
- * Whether a key can have made a signature of that algorithm (RFC 4055 §3.3 for what PSS keys restrict).
- *
- * @since 0.1.0
- * @category rules
- */
-export const keyFits = (key: PublicKey, algorithm: SignatureAlgorithm): boolean => {
-  switch (algorithm._tag) {
-    case "RsaPkcs1":
-      return key._tag === "Rsa"
-    case "RsaPss":
-      return (
-        key._tag === "Rsa" ||
-        (key._tag === "RsaPss" &&
-          (key.parameters === undefined ||
-            (key.parameters.hash === algorithm.hash && key.parameters.saltLength <= algorithm.saltLength)))
-      )
-    case "Ecdsa":
-      return key._tag === "Ec"
-    case "Ed25519":
-    case "Ed448":
-      return key._tag === algorithm._tag
-  }
-}
-
-/**
  * How well an authority fits by key identifiers: 0 they are the same, 1 there is none to compare, 2 they differ. Only a
  * hint in which order to try (RFC 5280 §4.2.1.1): the signature decides.
  *

@@ -21,6 +21,7 @@ import * as Rules from "./CertificateRules.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as NameConstraints from "./NameConstraints.ts"
+import { isKeyFor } from "./PrivateKey.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 
@@ -260,7 +261,7 @@ const verifySignature = Effect.fnUntraced(function* (
   const { crypto, request, rules } = search
   const key = issuer.publicKey
   let problem = Rules.weakKey(key, rules)
-  if (problem === undefined && !Rules.keyFits(key, algorithm)) {
+  if (problem === undefined && !isKeyFor(key, algorithm)) {
     problem = { reason: "BadSignature", detail: "its issuer's key cannot make such a signature" }
   }
   if (problem === undefined && !crypto.capabilities.verify(algorithm, key)) {
