@@ -22,8 +22,7 @@ import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { TlsError } from "../schema/TlsError.ts"
 import { CertificateError } from "../schema/TlsError.ts"
-import type { CryptoError } from "./CryptoProvider.ts"
-import { CryptoProvider } from "./CryptoProvider.ts"
+import { CryptoError, CryptoProvider } from "./CryptoProvider.ts"
 import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
 import type { ChosenIdentity } from "./Identity.ts"
@@ -200,7 +199,11 @@ export const verifyPossession = Effect.fnUntraced(function* (
   const valid = yield* guardCrypto(
     flight,
     "verifying the peer's signature",
-    flight.crypto.verify(scheme.algorithm, key, signedContent(signer, transcript), proof.signature)
+    Effect.mapError(
+      flight.crypto.verify(scheme.algorithm, key, signedContent(signer, transcript), proof.signature),
+      // The key is from the peer's certificate: one that is none is its fault.
+      (error) => (error.reason === "InvalidKey" ? new CryptoError({ ...error, reason: "InvalidPeerInput" }) : error)
+    )
   )
   if (!valid) return yield* flight.fail("BadSignature", "the signature in CertificateVerify is wrong")
   return { certificates, scheme } as KeyPossession

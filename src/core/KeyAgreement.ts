@@ -6,6 +6,7 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { concat } from "../schema/Bytes.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import type { Capabilities, CryptoProviderService, Encapsulation, KeyShare } from "./CryptoProvider.ts"
 import { CryptoError } from "./CryptoProvider.ts"
@@ -13,13 +14,6 @@ import { CryptoError } from "./CryptoProvider.ts"
 /** ML-KEM-768: encapsulation key and ciphertext, in bytes (FIPS 203). */
 const encapsulationKeyLength = 1184
 const ciphertextLength = 1088
-
-const concat = (a: Uint8Array, b: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(a.length + b.length)
-  bytes.set(a)
-  bytes.set(b, a.length)
-  return bytes
-}
 
 /**
  * Whether a provider can agree on keys in a group.
@@ -54,12 +48,12 @@ const checkLength = (bytes: Uint8Array, expected: number, what: string): Effect.
 
 const hybrid = (mlkem: KeyShare, x25519: KeyShare): KeyShare => ({
   group: NamedGroup.x25519MlKem768,
-  publicKey: concat(mlkem.publicKey, x25519.publicKey),
+  publicKey: concat([mlkem.publicKey, x25519.publicKey]),
   decapsulate: (peerShare) =>
     Effect.zipWith(
       mlkem.decapsulate(peerShare.subarray(0, ciphertextLength)),
       x25519.decapsulate(peerShare.subarray(ciphertextLength)),
-      concat
+      (a, b) => concat([a, b])
     )
 })
 
@@ -106,8 +100,8 @@ export const encapsulate = Effect.fnUntraced(function* (
   const mlkem = yield* crypto.encapsulate(NamedGroup.mlkem768, peerShare.subarray(0, encapsulationKeyLength))
   const x25519 = yield* crypto.encapsulate(NamedGroup.x25519, peerShare.subarray(encapsulationKeyLength))
   return {
-    publicKey: concat(mlkem.publicKey, x25519.publicKey),
-    sharedSecret: concat(mlkem.sharedSecret, x25519.sharedSecret)
+    publicKey: concat([mlkem.publicKey, x25519.publicKey]),
+    sharedSecret: concat([mlkem.sharedSecret, x25519.sharedSecret])
   } satisfies Encapsulation as Encapsulation
 })
 
