@@ -227,7 +227,7 @@ const checkAnswer = Effect.fnUntraced(function* (
     return yield* flight.fail("IllegalParameter", `the server chose ${ProtocolVersion.name(version.version)}`)
   }
   if (answer.legacyVersion !== ProtocolVersion.tls12) {
-    return yield* flight.fail("IllegalParameter", "a legacy_version that is not TLS 1.2's")
+    return yield* flight.fail("UnsupportedVersion", "a legacy_version that is not TLS 1.2's")
   }
   if (!flight.crypto.equal(answer.sessionId, offered.sessionId)) {
     return yield* flight.fail("IllegalParameter", "the server did not echo the session id")
@@ -284,7 +284,8 @@ const retryHello = Effect.fnUntraced(function* (
   const answer = yield* flight.expect("ServerHello")
   const again = yield* checkAnswer(flight, policy, hello, answer)
   if (again !== suite) return yield* flight.fail("IllegalParameter", "the server changed the cipher suite")
-  if (wanted !== undefined && Extension.find(answer.extensions, "KeyShareAnswer")?.share.group !== wanted.group) {
+  const answered = Extension.find(answer.extensions, "KeyShareAnswer")
+  if (wanted !== undefined && answered !== undefined && answered.share.group !== wanted.group) {
     return yield* flight.fail("IllegalParameter", "the server answers another group than it asked for")
   }
   return { hello: answer, shares, suite }
