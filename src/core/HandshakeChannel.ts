@@ -48,6 +48,8 @@ export interface HandshakeChannelOptions {
   readonly trace: HandshakeTraceService | undefined
 }
 
+const userCanceled = Alert.fromName("user_canceled")
+
 /**
  * A message of a tag.
  *
@@ -157,8 +159,12 @@ export class HandshakeChannel {
     })
 
   readonly #fill: Effect.Effect<void, TlsError> = Effect.suspend(() =>
-    Effect.flatMap(this.#located(this.duplex.pull), (chunk) => {
-      if (Option.isNone(chunk)) return Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
+    Effect.flatMap(this.#located(this.duplex.pull), (chunk): Effect.Effect<void, TlsError> => {
+      if (Option.isNone(chunk)) {
+        return this.#warnings > 0
+          ? Effect.fail(new AlertError({ description: userCanceled, phase: this.phase }))
+          : Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
+      }
       this.reader.push(chunk.value)
       return Effect.void
     })
@@ -201,9 +207,10 @@ export class HandshakeChannel {
     if (fragment.length !== 2) return this.error("MalformedMessage", `an alert of ${fragment.length} bytes`)
     const description = fragment[1]!
     this.trace({ _tag: "AlertReceived", description })
-    // A warning that the peer is giving up: close_notify follows (RFC 9846 §6.1).
-    if (description === Alert.fromName("user_canceled") && ++this.#warnings <= this.limits.warnings) return undefined
-    return new AlertError({ description, phase: this.phase })
+    // A warning that the peer is giving up: close_notify follows (RFC 9846 §6.1), and then the warning is the reason.
+    if (description === userCanceled && ++this.#warnings <= this.limits.warnings) return undefined
+    const isEnd = description === Alert.fromName("close_notify") && this.#warnings > 0
+    return new AlertError({ description: isEnd ? userCanceled : description, phase: this.phase })
   }
 
   #changeCipherSpec(fragment: Uint8Array): HandshakeError | undefined {
@@ -268,16 +275,18 @@ export class HandshakeChannel {
       this.trace({ _tag: "HandshakeFailed", error })
       const alert = alertOf(error)
       if (Option.isSome(alert)) {
-        this.trace({ _tag: "AlertSent", description: alert.value })
-        this.#outgoing.push(
-          this.writer.write(
-            ContentType.alert,
-            Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value })
-          )
-        )
+        this.#sendAlert(alert.value)
+        if (alert.value === userCanceled) this.#sendAlert(Alert.fromName("close_notify"))
       }
       return Effect.ignore(this.duplex.end(this.#takeOutgoing()))
     })
+  }
+
+  #sendAlert(description: Alert.AlertDescription): void {
+    this.trace({ _tag: "AlertSent", description })
+    this.#outgoing.push(
+      this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(description), description }))
+    )
   }
 
   // -- keys -----------------------------------------------------------------------------------------------------------
