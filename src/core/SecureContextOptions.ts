@@ -23,6 +23,9 @@ const said = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, 
 const declared = <A>(what: string, guard: (u: unknown) => u is A): Schema.Schema<A> =>
   Schema.declare(guard).annotations({ message: () => ({ message: `expected ${what}`, override: true }) })
 
+/** What a structure says of a value that is none; by default it would print the value, and the keys in it. */
+const instead = (what: string) => ({ message: () => `expected ${what} (value hidden)` })
+
 const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array
 const isText = (u: unknown): u is string => typeof u === "string" && u.length > 0
 
@@ -71,7 +74,10 @@ export const IdentityOptions = Schema.Struct({
     "a private key: PEM text or bytes, better Redacted, or a PrivateKey (value hidden)",
     isPrivateKeyInput
   )
-}).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
+}).annotations({
+  parseOptions: { errors: "all", onExcessProperty: "error" },
+  ...instead("an identity: { certificateChain, privateKey }")
+})
 
 /**
  * @since 0.1.0
@@ -119,13 +125,18 @@ export interface TrustOptions extends Schema.Schema.Type<typeof TrustOptions> {}
 export const SecureContextOptions = Schema.Struct({
   protocol: said(ProtocolOptions),
   /** One identity or several, of which the one is shown that the peer can verify. */
-  identity: said(Schema.Union(IdentityOptions, Schema.Array(IdentityOptions))),
+  identity: said(
+    Schema.Union(IdentityOptions, Schema.Array(IdentityOptions).annotations(instead("a list of identities")))
+  ),
   /** Finds a server's identities for a ClientHello, instead of `identity`. Node: `SNICallback`. */
   resolveIdentity: said(declared<IdentityResolver>("a function of a ClientHello to an Effect", isFunction)),
   /** Chooses the application protocol for a ClientHello, instead of `protocol.alpn`. Node: `ALPNCallback`. */
   selectAlpn: said(declared<AlpnSelector>("a function of the offered protocols to an Effect", isFunction)),
   trust: said(TrustOptions)
-}).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
+}).annotations({
+  parseOptions: { errors: "all", onExcessProperty: "error" },
+  ...instead("options: { protocol, identity, resolveIdentity, selectAlpn, trust }")
+})
 
 /**
  * @since 0.1.0
