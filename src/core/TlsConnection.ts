@@ -266,9 +266,9 @@ class Connection implements TlsConnection {
 
   // -- writing --------------------------------------------------------------------------------------------------------
 
-  write(bytes: Uint8Array): Effect.Effect<void, TlsError> {
-    return bytes.length === 0 ? Effect.void : this.#writing.withPermits(1)(this.#writeFrom(bytes, 0))
-  }
+  // Properties, not methods: whoever takes them out of the connection need not bind them.
+  readonly write = (bytes: Uint8Array): Effect.Effect<void, TlsError> =>
+    bytes.length === 0 ? Effect.void : this.#writing.withPermits(1)(this.#writeFrom(bytes, 0))
 
   get sink(): Sink.Sink<void, Uint8Array, never, TlsError> {
     return Sink.forEachChunk((chunk: Chunk.Chunk<Uint8Array>) =>
@@ -341,8 +341,8 @@ class Connection implements TlsConnection {
     )
   )
 
-  updateKeys(options?: { readonly requestPeer?: boolean }): Effect.Effect<void, TlsError> {
-    return this.#writing.withPermits(1)(
+  readonly updateKeys = (options?: { readonly requestPeer?: boolean }): Effect.Effect<void, TlsError> =>
+    this.#writing.withPermits(1)(
       Effect.suspend(() => {
         const closed = this.#cannotWrite()
         if (closed !== undefined) return Effect.fail(closed)
@@ -350,7 +350,6 @@ class Connection implements TlsConnection {
         return this.#flight.duplex.write(this.#keyUpdate(options?.requestPeer === true ? 1 : 0))
       })
     )
-  }
 
   get end(): Effect.Effect<void, TlsError> {
     return this.#writing.withPermits(1)(
@@ -374,19 +373,13 @@ class Connection implements TlsConnection {
     return Effect.ignore(this.#flight.duplex.end(this.#writeEnded ? undefined : this.#closeNotify()))
   })
 
-  exportKeyingMaterial(options: {
-    readonly label: string
-    readonly context?: Uint8Array
-    readonly length: number
-  }): Effect.Effect<Uint8Array, TlsConfigError> {
-    const { context = noBytes, label, length } = options
-    const { exporterSecret, schedule } = this.#established
-    return Effect.try({
-      try: () => schedule.exportKeyingMaterial(exporterSecret, label, context, length),
+  readonly exportKeyingMaterial: TlsConnection["exportKeyingMaterial"] = ({ context = noBytes, label, length }) =>
+    Effect.try({
+      try: () =>
+        this.#established.schedule.exportKeyingMaterial(this.#established.exporterSecret, label, context, length),
       catch: (error) =>
         TlsConfigError.of("InvalidOptions", "length", error instanceof Error ? error.message : String(error))
     })
-  }
 }
 
 /**

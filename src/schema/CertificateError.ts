@@ -43,7 +43,7 @@ const certificateReasons = {
   MissingIntermediate: {
     code: "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
     alert: "unknown_ca",
-    hint: "The peer sent its own certificate without the intermediate that issued it: it should send its whole chain."
+    hint: "The issuer was neither sent nor is it trusted: a peer should send its intermediate certificates; if the issuer is a private root, add it to the trust anchors."
   },
   SelfSigned: {
     code: "DEPTH_ZERO_SELF_SIGNED_CERT",
