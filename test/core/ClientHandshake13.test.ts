@@ -1,5 +1,5 @@
 /** The client against servers that are wrong in one thing: which error it is, and which alert the server is sent. */
-import { assert, beforeAll, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@effect/vitest"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -9,7 +9,6 @@ import * as TestClock from "effect/TestClock"
 import type { SecureContextOptions } from "../../src/core/SecureContextOptions.ts"
 import type { MemoryTransportOptions } from "../../src/layers/MemoryTransport.ts"
 import type { Extension } from "../../src/schema/Extension.ts"
-import { make as makeExtensionType } from "../../src/schema/ExtensionType.ts"
 import * as HandshakeMessage from "../../src/schema/HandshakeMessage.ts"
 import * as HandshakeType from "../../src/schema/HandshakeType.ts"
 import * as NamedGroup from "../../src/schema/NamedGroup.ts"
@@ -17,40 +16,21 @@ import * as ProtocolVersion from "../../src/schema/ProtocolVersion.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 import * as CipherSuite from "../../src/schema/CipherSuite.ts"
 import * as harness from "../support/harness.ts"
-import * as identities from "../support/identities.ts"
-import { crypto } from "../support/identities.ts"
+import type { Tag } from "../support/edits.ts"
+import {
+  badShares,
+  change,
+  flipped,
+  lengthened,
+  predict,
+  strangers,
+  unknown,
+  withExtensions
+} from "../support/edits.ts"
 import type { Item } from "../support/ScriptedPeer.ts"
 import * as scripted from "../support/ScriptedPeer.ts"
 import type { Edit, ServerScript } from "../support/scripts.ts"
 import * as scripts from "../support/scripts.ts"
-
-// noble's ML-KEM is loaded when first needed, and that takes real time.
-beforeAll(() => Effect.runPromise(crypto.generateKeyShare(NamedGroup.mlkem768)))
-
-type Message = HandshakeMessage.HandshakeMessage
-type Of<T extends Message["_tag"]> = Extract<Message, { readonly _tag: T }>
-
-/** Changes one message. */
-const change =
-  <T extends Message["_tag"]>(
-    tag: T,
-    to: (message: Of<T>, peer: scripted.ScriptedPeer) => Item | ReadonlyArray<Item>
-  ): Edit =>
-  (message, peer) =>
-    message._tag === tag ? to(message as Of<T>, peer) : message
-
-type Hello = "ServerHello" | "HelloRetryRequest" | "EncryptedExtensions" | "CertificateRequest"
-
-const withExtensions = (
-  tag: Hello,
-  extensions: (extensions: ReadonlyArray<Extension>) => ReadonlyArray<Extension>
-): Edit => change<Hello>(tag, (message) => ({ ...message, extensions: extensions(message.extensions) }))
-
-const unknown = (type: number, body = new Uint8Array(0)): Extension => ({
-  _tag: "Unknown",
-  type: makeExtensionType(type),
-  body
-})
 
 const downgraded = (last: number): Uint8Array =>
   Uint8Array.from(
@@ -267,14 +247,6 @@ const helloRows: ReadonlyArray<Row> = [
     alert: "illegal_parameter"
   }
 ]
-
-/** A message with one byte more, which its length counts. */
-const lengthened = (message: Uint8Array): Uint8Array => {
-  const longer = Uint8Array.from([...message, 0])
-  const length = longer.length - 4
-  longer.set([length >>> 16, length >>> 8, length], 1)
-  return longer
-}
 
 const retryRows: ReadonlyArray<Row> = [
   {
@@ -641,28 +613,7 @@ const flightRows: ReadonlyArray<Row> = [
   }
 ]
 
-const flipped = (bytes: Uint8Array, at = 0): Uint8Array => {
-  const wrong = Uint8Array.from(bytes)
-  wrong[at]! ^= 1
-  return wrong
-}
-
-const shares: ReadonlyArray<readonly [name: string, group: NamedGroup.NamedGroupName, share: Uint8Array]> = [
-  ["all zeros on X25519", "x25519", new Uint8Array(32)],
-  ["a point of small order on X25519", "x25519", Uint8Array.of(1, ...new Uint8Array(31))],
-  ["31 bytes on X25519", "x25519", new Uint8Array(31).fill(9)],
-  ["33 bytes on X25519", "x25519", new Uint8Array(33).fill(9)],
-  ["a point off P-256", "secp256r1", Uint8Array.of(4, ...new Uint8Array(64).fill(1))],
-  ["a compressed point on P-256", "secp256r1", Uint8Array.of(2, ...new Uint8Array(32).fill(1))],
-  ["the point at infinity on P-256", "secp256r1", Uint8Array.of(0)],
-  ["a hybrid point on P-256", "secp256r1", Uint8Array.of(6, ...new Uint8Array(64).fill(1))],
-  ["a coordinate past the field on P-256", "secp256r1", Uint8Array.of(4, ...new Uint8Array(64).fill(0xff))],
-  ["zeros on X25519MLKEM768", "X25519MLKEM768", new Uint8Array(1120)],
-  ["too little on X25519MLKEM768", "X25519MLKEM768", new Uint8Array(1119).fill(1)],
-  ["too much on X25519MLKEM768", "X25519MLKEM768", new Uint8Array(1121).fill(1)]
-]
-
-const shareRows: ReadonlyArray<Row> = shares.map(([name, group, publicKey]) => ({
+const shareRows: ReadonlyArray<Row> = badShares.map(([name, group, publicKey]) => ({
   name,
   script: {
     edit: withExtensions("ServerHello", (es) =>
@@ -685,10 +636,18 @@ const table = (rows: ReadonlyArray<Row>) => {
   }
 }
 
-describe("a ServerHello that is wrong", () => table(helloRows))
-describe("a HelloRetryRequest that is wrong", () => table(retryRows))
-describe("a flight that is wrong", () => table(flightRows))
-describe("a key share that is wrong", () => table(shareRows))
+describe("a ServerHello that is wrong", () => {
+  table(helloRows)
+})
+describe("a HelloRetryRequest that is wrong", () => {
+  table(retryRows)
+})
+describe("a flight that is wrong", () => {
+  table(flightRows)
+})
+describe("a key share that is wrong", () => {
+  table(shareRows)
+})
 
 // ---------------------------------------------------------------------------------------------------------------------
 
@@ -793,7 +752,7 @@ describe("what the client says", () => {
 // Order
 // ---------------------------------------------------------------------------------------------------------------------
 
-type Tag = Message["_tag"]
+const phaseAt = (i: number) => (i === 0 ? "negotiation" : "authentication")
 
 /** What a client may be told, in order. */
 const isDue = (said: ReadonlyArray<Tag>, tag: Tag): boolean => {
@@ -815,19 +774,6 @@ const isDue = (said: ReadonlyArray<Tag>, tag: Tag): boolean => {
   }
 }
 
-/** What must come of a flight of these messages, each right by itself. */
-const predict = (flight: ReadonlyArray<Tag>): readonly [error: string, alert: string] => {
-  const said: Array<Tag> = []
-  for (const tag of flight) {
-    if (said.includes("Finished")) break
-    const phase = said.length === 0 ? "negotiation" : "authentication"
-    if (!isDue(said, tag)) return [`HandshakeError/UnexpectedMessage/${phase}`, "alert unexpected_message"]
-    said.push(tag)
-  }
-  if (said.includes("Finished")) return ["connected", "any"]
-  return [`TlsTimeoutError/Handshake/${said.length === 0 ? "negotiation" : "authentication"}`, "alert user_canceled"]
-}
-
 const flight: ReadonlyArray<Tag> = [
   "ServerHello",
   "EncryptedExtensions",
@@ -837,48 +783,10 @@ const flight: ReadonlyArray<Tag> = [
   "Finished"
 ]
 
-const noBytes = new Uint8Array(0)
-
-const strangers: ReadonlyArray<Message> = [
-  scripts.makeHello({}, []),
-  {
-    _tag: "ServerHello",
-    legacyVersion: ProtocolVersion.tls12,
-    random: new Uint8Array(32),
-    sessionId: noBytes,
-    cipherSuite: scripts.aes128.code,
-    compressionMethod: 0,
-    extensions: [{ _tag: "SelectedVersion", version: ProtocolVersion.tls13 }]
-  },
-  { _tag: "EncryptedExtensions", extensions: [] },
-  {
-    _tag: "CertificateRequest",
-    context: noBytes,
-    extensions: [{ _tag: "SignatureAlgorithms", schemes: [SignatureScheme.make(0x0403)] }]
-  },
-  {
-    _tag: "Certificate",
-    context: noBytes,
-    entries: [{ certificate: identities.server.certificate.der, extensions: [] }]
-  },
-  { _tag: "CertificateVerify", scheme: SignatureScheme.make(0x0403), signature: new Uint8Array(70) },
-  { _tag: "Finished", verifyData: new Uint8Array(32) },
-  { _tag: "NewSessionTicket", lifetime: 1, ageAdd: 1, nonce: noBytes, ticket: Uint8Array.of(1), extensions: [] },
-  { _tag: "KeyUpdate", request: 0 },
-  { _tag: "KeyUpdate", request: 1 },
-  { _tag: "EndOfEarlyData" },
-  // HelloRequest and ServerHelloDone of TLS 1.2, message_hash, one that nobody knows.
-  ...[0, 14, 254, 99].map((type): Message => ({
-    _tag: "UnknownMessage",
-    type: HandshakeType.make(type),
-    body: noBytes
-  }))
-]
-
 describe("a flight whose messages are right but for their order", () => {
   const expectPredicted = (what: string, tags: ReadonlyArray<Tag>, edit: Edit) =>
     Effect.gen(function* () {
-      const [error, alert] = predict(tags)
+      const [error, alert] = predict(tags, isDue, (said) => phaseAt(said.length))
       const seen = yield* play({ request: true, edit })
       assert.deepStrictEqual([what, seen.error, alert === "any" ? alert : seen.alert], [what, error, alert])
     })
@@ -912,7 +820,7 @@ describe("a flight whose messages are right but for their order", () => {
   it.effect("each two messages swapped", () =>
     Effect.forEach(flight.slice(1), (later, i) => {
       const earlier = flight[i]!
-      let held: Message | undefined
+      let held: HandshakeMessage.HandshakeMessage | undefined
       return expectPredicted(
         `${later} before ${earlier}`,
         [...flight.slice(0, i), later, earlier, ...flight.slice(i + 2)],
@@ -959,8 +867,6 @@ describe("a flight whose messages are right but for their order", () => {
 // ---------------------------------------------------------------------------------------------------------------------
 // A server that stops
 // ---------------------------------------------------------------------------------------------------------------------
-
-const phaseAt = (i: number) => (i === 0 ? "negotiation" : "authentication")
 
 /** Everything of the flight before its message number `i`, then something else, then nothing. */
 const stopsAt =

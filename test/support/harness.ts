@@ -102,13 +102,23 @@ export const labelOf = <A>(exit: Exit.Exit<A, TlsError>): string =>
         onSome: label
       })
 
-/** Lets everybody run until this fiber has ended or nothing moves any more. In memory everything moves at once. */
-export const settle = <A, E>(fiber: Fiber.Fiber<A, E>, turns = 3000): Effect.Effect<Option.Option<Exit.Exit<A, E>>> =>
+const turn = Effect.async<void>((resume) => {
+  setImmediate(() => resume(Effect.void))
+})
+
+/**
+ * Lets everybody run until this fiber has ended or nothing moves any more. In memory everything moves at once, but for
+ * what goes through Node's event loop, such as loading a module.
+ */
+export const settle = <A, E>(fiber: Fiber.Fiber<A, E>, turns = 30): Effect.Effect<Option.Option<Exit.Exit<A, E>>> =>
   Effect.gen(function* () {
     for (let i = 0; i < turns; i++) {
-      const exit = yield* fiber.poll
-      if (Option.isSome(exit)) return exit
-      yield* Effect.yieldNow()
+      for (let j = 0; j < 20; j++) {
+        const exit = yield* fiber.poll
+        if (Option.isSome(exit)) return exit
+        yield* Effect.yieldNow()
+      }
+      yield* turn
     }
     return Option.none()
   })
@@ -119,16 +129,16 @@ export const finish = <A, E>(
   deadline: Parameters<typeof TestClock.adjust>[0] = "1 minute"
 ): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.gen(function* () {
-    const early = yield* settle(fiber, 300)
+    const early = yield* settle(fiber)
     if (Option.isSome(early)) return early.value
     yield* TestClock.adjust(deadline)
-    const late = yield* settle(fiber)
+    const late = yield* settle(fiber, 300)
     return Option.getOrThrowWith(late, () => new Error("it hangs"))
   })
 
 /** A real client against a script. The duplexes live in the Scope. */
 export const clientAgainst = <A, E>(
-  context: SecureContext.SecureContext,
+  secure: SecureContext.SecureContext,
   play: (peer: ScriptedPeer) => Effect.Effect<A, E>,
   options: { readonly serverName?: string; readonly transport?: MemoryTransport.MemoryTransportOptions } = {}
 ) =>
@@ -136,7 +146,10 @@ export const clientAgainst = <A, E>(
     const [ours, theirs] = yield* MemoryTransport.pair(options.transport)
     const peer = new ScriptedPeer("server", theirs)
     const client = yield* Effect.fork(
-      TlsClient.over(ours, { context, ...(options.serverName === undefined ? {} : { serverName: options.serverName }) })
+      TlsClient.over(ours, {
+        context: secure,
+        ...(options.serverName === undefined ? {} : { serverName: options.serverName })
+      })
     )
     const script = yield* Effect.fork(play(peer))
     return { client, script, peer, ours, theirs }
@@ -144,14 +157,14 @@ export const clientAgainst = <A, E>(
 
 /** A real server against a script. */
 export const serverAgainst = <A, E>(
-  context: SecureContext.SecureContext,
+  secure: SecureContext.SecureContext,
   play: (peer: ScriptedPeer) => Effect.Effect<A, E>,
   options: { readonly transport?: MemoryTransport.MemoryTransportOptions } = {}
 ) =>
   Effect.gen(function* () {
     const [theirs, ours] = yield* MemoryTransport.pair(options.transport)
     const peer = new ScriptedPeer("client", theirs)
-    const server = yield* Effect.fork(TlsServer.over(ours, { context }))
+    const server = yield* Effect.fork(TlsServer.over(ours, { context: secure }))
     const script = yield* Effect.fork(play(peer))
     return { server, script, peer, ours, theirs }
   })
