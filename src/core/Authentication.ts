@@ -22,6 +22,7 @@ import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { TlsError } from "../schema/TlsError.ts"
 import { CertificateError } from "../schema/TlsError.ts"
+import type { PeerIdentity } from "./ConnectionInfo.ts"
 import { CryptoError, CryptoProvider } from "./CryptoProvider.ts"
 import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
@@ -239,6 +240,19 @@ export const verifyPeer = Effect.fnUntraced(function* (
   )
   return { possession, verification } as VerifiedPeer
 })
+
+/**
+ * A verified peer as the application sees it.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const identityOf = ({ possession, verification }: VerifiedPeer): PeerIdentity => {
+  const certificate = Arr.headNonEmpty(possession.certificates)
+  return verification.unverified === true
+    ? { _tag: "Unverified", certificate }
+    : { _tag: "Verified", certificate, path: verification.path, vouchedBy: verification.vouchedBy }
+}
 
 /**
  * Checks a Finished. `transcript` is the hash up to it, `secret` the peer's handshake traffic secret.

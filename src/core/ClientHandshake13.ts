@@ -138,12 +138,7 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     clientSignatureScheme: Option.map(ourScheme, (scheme) => scheme.name),
     alpn,
     serverName,
-    peer: {
-      _tag: "Verified",
-      certificate: Arr.headNonEmpty(chain),
-      path: peer.verification.path,
-      vouchedBy: peer.verification.vouchedBy
-    },
+    peer: Auth.identityOf(peer),
     peerCertificates: chain,
     helloRetryRequest: answer._tag === "HelloRetryRequest",
     resumed: false,

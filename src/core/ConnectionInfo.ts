@@ -11,7 +11,8 @@ import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureSchemeName } from "../schema/SignatureScheme.ts"
 
 /**
- * Who the peer is: nobody it told, or the subject of a certificate whose key it owns and that the verifier accepted.
+ * Who the peer is: nobody it told; the subject of a certificate whose key it owns and that the verifier accepted; or of
+ * one that nobody looked at, because verification was skipped by name.
  * `path` leads from the leaf to the anchor; `vouchedBy` names the verifier or anchor that accepted it.
  *
  * @since 0.1.0
@@ -19,6 +20,7 @@ import type { SignatureSchemeName } from "../schema/SignatureScheme.ts"
  */
 export type PeerIdentity =
   | { readonly _tag: "Anonymous" }
+  | { readonly _tag: "Unverified"; readonly certificate: Certificate }
   | {
       readonly _tag: "Verified"
       readonly certificate: Certificate

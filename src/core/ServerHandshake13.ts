@@ -148,15 +148,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     clientSignatureScheme: Option.map(peer, ({ possession }) => possession.scheme.name),
     alpn,
     serverName,
-    peer: Option.match(peer, {
-      onNone: () => ({ _tag: "Anonymous" }),
-      onSome: ({ possession, verification }) => ({
-        _tag: "Verified",
-        certificate: Arr.headNonEmpty(possession.certificates),
-        path: verification.path,
-        vouchedBy: verification.vouchedBy
-      })
-    }),
+    peer: Option.match(peer, { onNone: () => ({ _tag: "Anonymous" }), onSome: Auth.identityOf }),
     peerCertificates: Option.match(peer, { onNone: () => [], onSome: ({ possession }) => possession.certificates }),
     helloRetryRequest: retried,
     resumed: false,

@@ -58,8 +58,8 @@ export interface VerificationRequest {
 }
 
 /**
- * Why the peer was accepted: the path from its leaf to the anchor (or as much as the verifier looked at), and which
- * verifier vouches for it.
+ * Why the peer was accepted: the path from its leaf to the anchor (or as much as the verifier looked at), which verifier
+ * vouches for it. `unverified` says that nobody looked: such a peer may be anybody.
  *
  * @since 0.1.0
  * @category models
@@ -67,6 +67,7 @@ export interface VerificationRequest {
 export interface Verification {
   readonly path: NonEmptyReadonlyArray<Certificate>
   readonly vouchedBy: string
+  readonly unverified?: true
 }
 
 /**
@@ -295,7 +296,10 @@ export const custom = (
   check: (request: VerificationRequest) => Effect.Effect<unknown, CertificateError, CryptoProvider>
 ): Verifier =>
   make(name, (request) =>
-    Effect.map(check(request), () => ({ path: request.verifiedPath ?? request.certificates, vouchedBy: name }))
+    Effect.map(check(request), () => ({
+      path: request.verifiedPath ?? request.certificates,
+      vouchedBy: name
+    }))
   )
 
 /**
@@ -304,7 +308,9 @@ export const custom = (
  * @since 0.1.0
  * @category verifiers
  */
-export const dangerouslySkipVerification: Verifier = custom("dangerouslySkipVerification", () => Effect.void)
+export const dangerouslySkipVerification: Verifier = make("dangerouslySkipVerification", ({ certificates }) =>
+  Effect.succeed({ path: certificates, vouchedBy: "dangerouslySkipVerification", unverified: true })
+)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Combinators
@@ -324,7 +330,8 @@ export const and: {
     Effect.flatMap(self.verify(request), (first) =>
       Effect.map(that.verify({ ...request, verifiedPath: first.path }), (second) => ({
         path: first.path,
-        vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`
+        vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
+        ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
       }))
     )
   )
