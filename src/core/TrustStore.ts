@@ -132,6 +132,7 @@ export const lazy = (load: () => TrustStore): TrustStore => {
  */
 export const fromCertificates = (certificates: Iterable<Certificate.Certificate>): TrustStore => {
   const anchors = Array.from(certificates)
+  if (anchors.length === 0) return empty
   return make({
     name: anchors.length === 1 ? "the one trusted certificate" : `the ${anchors.length} trusted certificates`,
     anchors

@@ -58,8 +58,8 @@ export interface VerificationRequest {
 }
 
 /**
- * Why the peer was accepted: the path from its leaf to the anchor (or as much as the verifier looked at), which verifier
- * vouches for it. `unverified` says that nobody looked: such a peer may be anybody.
+ * Why the peer was accepted: the path from its leaf to the anchor, or as much of it as the verifier vouches for (the leaf
+ * alone, mostly), and which verifier it is. `unverified` says that nobody looked: such a peer may be anybody.
  *
  * @since 0.1.0
  * @category models
@@ -79,6 +79,10 @@ export interface Verifier extends Pipeable {
   readonly name: string
   readonly verify: (request: VerificationRequest) => Effect.Effect<Verification, CertificateError, CryptoProvider>
 }
+
+/** What is known to be the peer's: the path an earlier verifier found, or the leaf alone, whose key it has proven to own. */
+const known = ({ certificates, verifiedPath }: VerificationRequest): NonEmptyReadonlyArray<Certificate> =>
+  verifiedPath ?? [certificates[0]]
 
 /**
  * @since 0.1.0
@@ -133,10 +137,7 @@ export const refuse = (
  * @category verifiers
  */
 export const serverName: Verifier = make("serverName", (request) =>
-  Effect.map(requireName(request, request.verifiedPath ?? request.certificates, TrustStores.empty), (path) => ({
-    path,
-    vouchedBy: "serverName"
-  }))
+  Effect.map(requireName(request, known(request), TrustStores.empty), (path) => ({ path, vouchedBy: "serverName" }))
 )
 
 const requireName = (
@@ -251,7 +252,7 @@ export const pinSha256 = (pins: NonEmptyReadonlyArray<string>): Verifier => {
   const accepted = readPins("pinSha256", pins, (pin) => Encoding.decodeBase64(pin.replace(/^sha256[/:]/, "")))
   return make("pinSha256", (request) =>
     Effect.flatMap(CryptoProvider, (crypto) => {
-      const path = request.verifiedPath ?? [request.certificates[0]]
+      const path = known(request)
       return path.some(({ publicKey }) => hasPin(accepted, crypto.hash("SHA-256", publicKey.spki)))
         ? Effect.succeed({ path, vouchedBy: "pinSha256" })
         : refuse(request, "Pin", "no key of the path is pinned")
@@ -274,7 +275,7 @@ export const fingerprint = (...fingerprints: NonEmptyReadonlyArray<string>): Ver
     Effect.flatMap(CryptoProvider, (crypto) => {
       const [leaf] = request.certificates
       return hasPin(accepted, crypto.hash("SHA-256", leaf.der))
-        ? Effect.succeed({ path: request.verifiedPath ?? ([leaf] as const), vouchedBy: "fingerprint" })
+        ? Effect.succeed({ path: known(request), vouchedBy: "fingerprint" })
         : refuse(request, "Pin", "its fingerprint is not among those accepted")
     })
   )
@@ -294,13 +295,7 @@ export const fingerprint = (...fingerprints: NonEmptyReadonlyArray<string>): Ver
 export const custom = (
   name: string,
   check: (request: VerificationRequest) => Effect.Effect<unknown, CertificateError, CryptoProvider>
-): Verifier =>
-  make(name, (request) =>
-    Effect.map(check(request), () => ({
-      path: request.verifiedPath ?? request.certificates,
-      vouchedBy: name
-    }))
-  )
+): Verifier => make(name, (request) => Effect.map(check(request), () => ({ path: known(request), vouchedBy: name })))
 
 /**
  * Accepts everybody: the connection is encrypted, and nobody knows to whom. For tests and for looking at servers.
@@ -317,7 +312,7 @@ export const dangerouslySkipVerification: Verifier = make("dangerouslySkipVerifi
 // ---------------------------------------------------------------------------------------------------------------------
 
 /**
- * Accepts a peer that both accept. The second is told the path the first found.
+ * Accepts a peer that both accept. The second is told the path the first found, and its own is the result's.
  *
  * @since 0.1.0
  * @category combinators
@@ -328,11 +323,14 @@ export const and: {
 } = dual(2, (self: Verifier, that: Verifier): Verifier =>
   make(`${self.name} and ${that.name}`, (request) =>
     Effect.flatMap(self.verify(request), (first) =>
-      Effect.map(that.verify({ ...request, verifiedPath: first.path }), (second) => ({
-        path: first.path,
-        vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
-        ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
-      }))
+      Effect.map(
+        that.verify(first.unverified === true ? request : { ...request, verifiedPath: first.path }),
+        (second) => ({
+          path: second.path,
+          vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
+          ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
+        })
+      )
     )
   )
 )

@@ -70,7 +70,10 @@ const readSystem = (): TrustStore.TrustStore => {
   if (file !== undefined || directories !== undefined) {
     const texts = file === undefined ? [] : [readText(file) ?? ""]
     const listed = directories === undefined ? [] : directories.split(Path.delimiter).flatMap(readDirectory)
-    return parseAll("the certificates of SSL_CERT_FILE and SSL_CERT_DIR", [...texts, ...listed])
+    const store = parseAll("the certificates of SSL_CERT_FILE and SSL_CERT_DIR", [...texts, ...listed])
+    return TrustStore.isEmpty(store)
+      ? TrustStore.make({ name: "no trust anchors were found in SSL_CERT_FILE and SSL_CERT_DIR", anchors: [] })
+      : store
   }
   if (getCACertificates !== undefined) {
     const store = parseAll(name, getCACertificates("system"))

@@ -1,0 +1,673 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import { generateKeyPairSync, sign } from "node:crypto"
+import type { AuthorityOptions, CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
+import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
+import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import type { PathRequest } from "../../src/core/PathValidation.ts"
+import * as PathValidation from "../../src/core/PathValidation.ts"
+import type { PrivateKey } from "../../src/core/PrivateKey.ts"
+import { make as makePrivateKey } from "../../src/core/PrivateKey.ts"
+import * as TrustStore from "../../src/core/TrustStore.ts"
+import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
+import type { Certificate } from "../../src/schema/Certificate.ts"
+import * as Certificates from "../../src/schema/Certificate.ts"
+import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
+import * as Der from "../../src/schema/Der.ts"
+import * as DistinguishedName from "../../src/schema/DistinguishedName.ts"
+import type { GeneralName } from "../../src/schema/GeneralName.ts"
+import * as Limits from "../../src/schema/Limits.ts"
+import * as ObjectIdentifier from "../../src/schema/ObjectIdentifier.ts"
+import * as PublicKey from "../../src/schema/PublicKey.ts"
+import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
+
+const { oids } = ObjectIdentifier
+const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): A =>
+  Effect.runSync(Effect.provide(effect, NodeCrypto.layer))
+
+// All is valid at `now` unless a test says otherwise. Ed25519, because it is quick to make and to verify.
+const now = Date.UTC(2030, 0, 1)
+const day = 86_400_000
+const ed: CertificateOptions["key"] = { _tag: "Ed25519" }
+const always = { notBefore: new Date(now - 100 * day), notAfter: new Date(now + 100 * day) }
+const expired = { notBefore: new Date(now - 100 * day), notAfter: new Date(now - day) }
+const future = { notBefore: new Date(now + day), notAfter: new Date(now + 100 * day) }
+
+const root = (name = "Root", options: AuthorityOptions = {}): Issued =>
+  run(CertificateBuilder.authority({ subject: { CN: name }, key: ed, ...always, ...options }))
+const intermediate = (ca: Issued, name = "Intermediate", options: AuthorityOptions = {}): Issued =>
+  run(CertificateBuilder.issueAuthority(ca, { subject: { CN: name }, key: ed, ...always, ...options }))
+const leaf = (ca: Issued, options: CertificateOptions = {}): Issued =>
+  run(
+    CertificateBuilder.issue(ca, { subject: { CN: "leaf" }, names: ["leaf.example"], key: ed, ...always, ...options })
+  )
+
+/** The same authority under another certificate: same name and key, other issuer or dates. */
+const cross = (ca: Issued, by: Issued, options: AuthorityOptions = {}): Issued =>
+  intermediate(by, ca.certificate.subject.commonName, { key: ca.identity.privateKey, ...options })
+
+interface Outcome {
+  /** Common names from the leaf to the anchor, or the reason with its depth. */
+  readonly result: string
+  readonly message: string
+  readonly marks: string
+}
+
+const validate = (
+  certificates: NonEmptyReadonlyArray<Issued | Certificate>,
+  anchors: ReadonlyArray<Issued | Certificate>,
+  options: Partial<PathRequest> = {}
+): Outcome => {
+  const certificateOf = (item: Issued | Certificate) => ("certificate" in item ? item.certificate : item)
+  const [first, ...others] = certificates
+  const outcome = run(
+    Effect.either(
+      PathValidation.build({
+        role: "server",
+        certificates: [certificateOf(first), ...others.map(certificateOf)],
+        anchors: TrustStore.fromCertificates(anchors.map(certificateOf)),
+        signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
+        limits: Limits.defaults,
+        time: now,
+        ...options
+      })
+    )
+  )
+  return Either.match(outcome, {
+    onLeft: (error) => ({
+      result: `${error.reason} ${error.depth}`,
+      message: error.message,
+      marks: error.chain.map(({ anchor, mark }) => `${mark[0]}${anchor ? "!" : ""}`).join("")
+    }),
+    onRight: (path) => ({
+      result: path.map(({ subject }) => subject.commonName ?? "-").join(" < "),
+      message: "",
+      marks: ""
+    })
+  })
+}
+
+const r = root()
+const i = intermediate(r)
+const l = leaf(i)
+
+describe("PathValidation finds a path", () => {
+  it("of two, three and more certificates", () => {
+    assert.strictEqual(validate([leaf(r)], [r]).result, "leaf < Root")
+    assert.strictEqual(validate([l, i], [r]).result, "leaf < Intermediate < Root")
+    const second = intermediate(i, "Second")
+    assert.strictEqual(validate([leaf(second), second, i], [r]).result, "leaf < Second < Intermediate < Root")
+  })
+
+  it("in any order, with others and the root itself among what was sent", () => {
+    const second = intermediate(i, "Second")
+    const sent = [root("Other"), r, i, leaf(r), second, second] as const
+    assert.strictEqual(validate([leaf(second), ...sent], [r]).result, "leaf < Second < Intermediate < Root")
+  })
+
+  it("to an intermediate or a leaf that is trusted", () => {
+    assert.strictEqual(validate([l], [i]).result, "leaf < Intermediate")
+    assert.strictEqual(validate([l], [l]).result, "leaf")
+    const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...always }))
+    assert.strictEqual(validate([own], [own]).result, "own.example")
+    // A server that shows its own development CA: trusted by hand, it may.
+    const both = root("both", {
+      extensions: [CertificateExtension.encodeKeyUsage(["digitalSignature", "keyCertSign"])]
+    })
+    assert.strictEqual(validate([both], [both]).result, "both")
+  })
+
+  it("past intermediates that have expired, were cross-signed by strangers, or have another key", () => {
+    const stale = cross(i, r, expired)
+    const stranger = cross(i, root("Stranger"))
+    const namesake = intermediate(r, "Intermediate")
+    assert.strictEqual(validate([l, stale, i], [r]).result, "leaf < Intermediate < Root")
+    assert.strictEqual(validate([l, stranger, i], [r]).result, "leaf < Intermediate < Root")
+    assert.strictEqual(validate([l, namesake, i], [r]).result, "leaf < Intermediate < Root")
+    assert.strictEqual(validate([l, namesake, stale, stranger, i], [r]).result, "leaf < Intermediate < Root")
+  })
+
+  it("through a new root that the old one signed, whichever of them is trusted", () => {
+    const old = root("Old")
+    const bridge = cross(r, old)
+    assert.strictEqual(validate([l, i, bridge], [r]).result, "leaf < Intermediate < Root")
+    assert.strictEqual(validate([l, i, bridge], [old]).result, "leaf < Intermediate < Root < Old")
+    const staleOld = root("Old", { key: old.identity.privateKey, ...expired })
+    assert.strictEqual(validate([l, i, bridge], [staleOld, r]).result, "leaf < Intermediate < Root")
+  })
+
+  it("where authorities certify each other in a circle", () => {
+    const [a, b, c] = [root("A"), root("B"), root("C")]
+    const links = [cross(a, b), cross(b, c), cross(c, a), cross(b, a), cross(a, c), cross(c, b)] as const
+    assert.strictEqual(
+      validate([leaf(a), ...links], [c])
+        .result.split(" < ")
+        .at(-1),
+      "C"
+    )
+    assert.strictEqual(validate([leaf(a), ...links], [root("D")]).result.split(" ")[0], "UnknownIssuer")
+  })
+
+  it("to the anchor that signed, of several with one name", () => {
+    const others = [root(), root(), root()]
+    assert.strictEqual(validate([l, i], [...others, r]).result, "leaf < Intermediate < Root")
+  })
+
+  it("by names that differ only in how they are written", () => {
+    const shout = DistinguishedName.fromAttributes([[oids.commonName, "  ROOT "]])
+    const again = run(CertificateBuilder.authority({ subject: shout, key: r.identity.privateKey, ...always }))
+    assert.strictEqual(validate([l, i], [again]).result, "leaf < Intermediate <   ROOT ")
+  })
+
+  it("for every kind of key and the signatures it makes", async () => {
+    const keys = [
+      { _tag: "Ec", curve: "P-256" },
+      { _tag: "Ec", curve: "P-384" },
+      { _tag: "Ec", curve: "P-521" },
+      { _tag: "Rsa", modulusLength: 2048 },
+      { _tag: "RsaPss", modulusLength: 2048 },
+      { _tag: "Ed448" }
+    ] as const
+    for (const key of keys) {
+      const [ca, end] = await Effect.runPromise(
+        Effect.gen(function* () {
+          const made = yield* CertificateBuilder.authority({ subject: { CN: "Root" }, key, ...always })
+          return [made, yield* CertificateBuilder.issue(made, { subject: { CN: "leaf" }, key, ...always })] as const
+        }).pipe(Effect.provide(NodeCrypto.layer))
+      )
+      assert.strictEqual(validate([end], [ca]).result, "leaf < Root")
+    }
+  })
+})
+
+describe("PathValidation refuses", () => {
+  it("everybody when nobody is trusted, and says so", () => {
+    const { message, result } = validate([l, i, r], [])
+    assert.strictEqual(result, "UnknownIssuer 0")
+    assert.include(message, "nobody is trusted")
+    const empty = validate([l, i, r], [], { anchors: TrustStore.empty })
+    assert.include(empty.message, "no trust anchors are configured")
+  })
+
+  it("an issuer that is not known, and tells one that was not sent", () => {
+    const stranger = root("Stranger")
+    const middle = intermediate(stranger)
+    const end = leaf(middle)
+    assert.deepInclude(validate([end], [r]), { result: "MissingIntermediate 0", marks: "f" })
+    assert.deepInclude(validate([end, i], [r]), { result: "UnknownIssuer 0" })
+    assert.deepInclude(validate([end, middle], [r]), { result: "UnknownIssuer 1", marks: "vf" })
+    assert.deepInclude(validate([end, middle, stranger], [r]), { result: "SelfSignedRoot 2", marks: "vvf" })
+    const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...always }))
+    assert.deepInclude(validate([own], [r]), { result: "SelfSigned 0", marks: "f" })
+    // `openssl req -x509` makes authorities; that nobody trusts it matters more than that it is one.
+    assert.deepInclude(validate([stranger], [r]), { result: "SelfSigned 0" })
+    assert.include(
+      validate([end, middle], [r]).message,
+      `its issuer "CN=Stranger" is not among the one trusted certificate`
+    )
+  })
+
+  it("an issuer of the right name with another key", () => {
+    assert.deepInclude(validate([l, i], [root()]), { result: "UnknownIssuer 1", marks: "vf" })
+    assert.include(validate([l, i], [root()]).message, "is known, but with another key")
+    assert.deepInclude(validate([l, i, r], [root()]), { result: "SelfSignedRoot 2" })
+  })
+
+  it("a signature that is wrong", () => {
+    const forge = ({ certificate }: Issued) => {
+      const der = certificate.der.slice()
+      der[der.length - 1]! ^= 1
+      return Either.getOrThrow(Certificates.decode(der))
+    }
+    assert.deepInclude(validate([forge(l), i], [r]), { result: "BadSignature 0", marks: "fu" })
+    assert.deepInclude(validate([l, forge(i)], [r]), { result: "BadSignature 1", marks: "vfu!" })
+    // Changed content under a signature that was right.
+    const der = l.certificate.der.slice()
+    const at = Buffer.from(der).indexOf("leaf.example")
+    der.set(new TextEncoder().encode("evil.example"), at)
+    assert.deepInclude(validate([Either.getOrThrow(Certificates.decode(der)), i], [r]), { result: "BadSignature 0" })
+  })
+
+  it("what is out of its time, at every place", () => {
+    assert.deepInclude(validate([leaf(i, expired), i], [r]), { result: "Expired 0" })
+    assert.deepInclude(validate([leaf(i, future), i], [r]), { result: "NotYetValid 0" })
+    const [stale, early] = [cross(i, r, expired), cross(i, r, future)]
+    assert.deepInclude(validate([l, stale], [r]), { result: "Expired 1", marks: "vf" })
+    assert.deepInclude(validate([l, early], [r]), { result: "NotYetValid 1", marks: "vf" })
+    const staleRoot = root("Root", { key: r.identity.privateKey, ...expired })
+    assert.deepInclude(validate([l, i], [staleRoot]), { result: "Expired 2", marks: "vvf!" })
+    const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...expired }))
+    assert.deepInclude(validate([own], [own]), { result: "Expired 0" })
+    assert.deepInclude(validate([own], [r]), { result: "Expired 0" })
+    assert.include(validate([leaf(i, expired), i], [r]).message, "it expired at 2029-12-31T00:00:00.000Z")
+    // To the second: the last one counts whole.
+    const edge = leaf(r, { notBefore: new Date(now), notAfter: new Date(now) })
+    assert.deepStrictEqual(
+      [now - 1, now, now + 999, now + 1000].map((time) => validate([edge], [r], { time }).result),
+      ["NotYetValid 0", "leaf < Root", "leaf < Root", "Expired 0"]
+    )
+  })
+
+  it("an issuer that is no authority", () => {
+    const end = leaf(r)
+    const disguise = cross(end, r)
+    const child = leaf(disguise, { names: ["victim.example"] })
+    assert.deepInclude(validate([child, end], [r]), { result: "NotACa 1", marks: "vf" })
+    const unsaid = intermediate(r, "unsaid", {
+      extensions: [
+        { ...CertificateExtension.encodeBasicConstraints({ ca: true, pathLength: 0 }), value: Der.sequence() }
+      ]
+    })
+    const saying = cross(unsaid, r)
+    assert.deepInclude(validate([leaf(saying), unsaid], [r]), { result: "NotACa 1" })
+  })
+
+  it("an authority without keyCertSign, a leaf without digitalSignature", () => {
+    const usage = CertificateExtension.encodeKeyUsage(["digitalSignature", "cRLSign"])
+    const silent = intermediate(r, "silent", { extensions: [usage] })
+    assert.deepInclude(validate([leaf(silent), silent], [r]), { result: "KeyUsage 1" })
+    const encrypts = leaf(r, { extensions: [CertificateExtension.encodeKeyUsage(["keyEncipherment"])] })
+    assert.deepInclude(validate([encrypts], [r]), { result: "KeyUsage 0" })
+    assert.strictEqual(validate([encrypts], [r], { keyUsage: ["keyEncipherment"] }).result, "leaf < Root")
+    assert.strictEqual(validate([encrypts], [r], { keyUsage: [] }).result, "leaf < Root")
+  })
+
+  it("an authority in the place of a leaf", () => {
+    const usage = CertificateExtension.encodeKeyUsage(["digitalSignature", "keyCertSign"])
+    const authority = intermediate(r, "authority", { extensions: [usage] })
+    assert.deepInclude(validate([authority], [r]), { result: "CaAsLeaf 0" })
+    assert.strictEqual(validate([authority], [r], { conformance: "rfc5280" }).result, "authority < Root")
+  })
+
+  it("another purpose than the role's, in the leaf and above it", () => {
+    const client = leaf(r, { purposes: ["clientAuth"] })
+    assert.deepInclude(validate([client], [r]), { result: "ExtendedKeyUsage 0" })
+    assert.strictEqual(validate([client], [r], { role: "client" }).result, "leaf < Root")
+    assert.deepInclude(validate([leaf(r, { purposes: ["serverAuth"] })], [r], { role: "client" }), {
+      result: "ExtendedKeyUsage 0"
+    })
+    const any = leaf(r, { extensions: [CertificateExtension.encodeExtendedKeyUsage([oids.anyExtendedKeyUsage])] })
+    assert.strictEqual(validate([any], [r]).result, "leaf < Root")
+    assert.strictEqual(validate([leaf(r, { purposes: [] })], [r]).result, "leaf < Root")
+    const mail = intermediate(r, "mail", {
+      extensions: [CertificateExtension.encodeExtendedKeyUsage([oids.emailProtection])]
+    })
+    assert.deepInclude(validate([leaf(mail), mail], [r]), { result: "ExtendedKeyUsage 1" })
+    const servers = intermediate(r, "servers", { purposes: ["serverAuth"] })
+    assert.strictEqual(validate([leaf(servers), servers], [r]).result, "leaf < servers < Root")
+  })
+
+  it("more intermediates than a path length allows; self-issued ones do not count", () => {
+    const narrow = intermediate(r, "narrow", { pathLength: 0 })
+    const below = intermediate(narrow, "below")
+    assert.strictEqual(validate([leaf(narrow), narrow], [r]).result, "leaf < narrow < Root")
+    assert.deepInclude(validate([leaf(below), below, narrow], [r]), { result: "PathLength 2", marks: "vvf" })
+    // The authority changes its key, and says so under its own name.
+    const renewed = intermediate(narrow, "narrow")
+    assert.strictEqual(validate([leaf(renewed), renewed, narrow], [r]).result, "leaf < narrow < narrow < Root")
+    const short = root("Short", { pathLength: 0 })
+    const under = intermediate(short, "under")
+    assert.deepInclude(validate([leaf(under), under], [short]), { result: "PathLength 2", marks: "vvf!" })
+  })
+
+  it("more intermediates than the limit", () => {
+    const limits = { ...Limits.defaults, intermediates: 1 }
+    const second = intermediate(i, "Second")
+    assert.strictEqual(validate([l, i], [r], { limits }).result, "leaf < Intermediate < Root")
+    assert.deepInclude(validate([leaf(second), second, i], [r], { limits }), { result: "ChainTooLong 2" })
+    assert.strictEqual(validate([leaf(r)], [r], { limits: { ...limits, intermediates: 0 } }).result, "leaf < Root")
+    assert.deepInclude(validate([l, i], [r], { limits: { ...limits, intermediates: 0 } }), { result: "ChainTooLong 1" })
+    let last = r
+    const chain = Array.from({ length: 10 }, (_, n) => (last = intermediate(last, `level ${n}`)))
+    assert.strictEqual(validate([leaf(last), ...chain], [r]).result.split(" < ").length, 12)
+    const eleventh = intermediate(last, "level 10")
+    assert.deepInclude(validate([leaf(eleventh), eleventh, ...chain], [r]), { result: "ChainTooLong 11" })
+  })
+
+  it("critical extensions that are not understood, and no others", () => {
+    const unknown = (critical: boolean) => ({
+      oid: ObjectIdentifier.make("1.2.3.4"),
+      critical,
+      value: Uint8Array.of(5, 0)
+    })
+    assert.deepInclude(validate([leaf(r, { extensions: [unknown(true)] })], [r]), { result: "CriticalExtension 0" })
+    assert.strictEqual(validate([leaf(r, { extensions: [unknown(false)] })], [r]).result, "leaf < Root")
+    const odd = intermediate(r, "odd", { extensions: [unknown(true)] })
+    assert.deepInclude(validate([leaf(odd), odd], [r]), { result: "CriticalExtension 1" })
+    // One that is not part of the path may be as odd as it likes.
+    assert.strictEqual(validate([l, odd, i], [r]).result, "leaf < Intermediate < Root")
+    const policies = (value: Uint8Array) =>
+      intermediate(r, "policies", { extensions: [{ oid: oids.policyConstraints, critical: true, value }] })
+    const requiring = policies(Der.sequence(Der.integer(0, 0x80)))
+    assert.deepInclude(validate([leaf(requiring), requiring], [r]), { result: "CriticalExtension 1" })
+    const inhibiting = policies(Der.sequence(Der.integer(0, 0x81)))
+    assert.strictEqual(validate([leaf(inhibiting), inhibiting], [r]).result, "leaf < policies < Root")
+  })
+
+  it("a leaf whose issuer has no name", () => {
+    const nameless = run(
+      CertificateBuilder.authority({ subject: DistinguishedName.empty, names: ["x.example"], key: ed, ...always })
+    )
+    assert.deepInclude(validate([leaf(nameless)], [nameless]), { result: "Malformed 0" })
+  })
+})
+
+describe("PathValidation refuses weakness", () => {
+  /** A signer that is at hand at once; the provider's own signs with RSA in another thread. */
+  const rsa = (modulusLength: number): PrivateKey => {
+    const pair = generateKeyPairSync("rsa", { modulusLength })
+    const publicKey = PublicKey.decode(new Uint8Array(pair.publicKey.export({ format: "der", type: "spki" })))
+    return makePrivateKey({
+      publicKey: Either.getOrThrow(publicKey),
+      schemes: [],
+      sign: (algorithm, data) =>
+        Effect.sync(
+          () =>
+            new Uint8Array(sign("hash" in algorithm ? algorithm.hash.replace("-", "") : null, data, pair.privateKey))
+        )
+    })
+  }
+
+  it("RSA keys of other sizes than the limits say", () => {
+    const odd = rsa(2052)
+    assert.deepInclude(validate([leaf(r, { key: odd })], [r]), { result: "WeakKey 0" })
+    assert.include(validate([leaf(r, { key: odd })], [r]).message, "2052 bits, which is not a multiple of 8")
+    const fine = leaf(r, { key: rsa(2048) })
+    assert.strictEqual(validate([fine], [r]).result, "leaf < Root")
+    assert.deepInclude(validate([fine], [r], { limits: { ...Limits.defaults, rsaModulusMin: 3072 } }), {
+      result: "WeakKey 0"
+    })
+    assert.deepInclude(validate([fine], [r], { limits: { ...Limits.defaults, rsaModulusMax: 2040 } }), {
+      result: "WeakKey 0"
+    })
+    const short = rsa(1024)
+    const weakRoot = root("weak", { key: short })
+    assert.deepInclude(validate([leaf(weakRoot)], [weakRoot]), { result: "WeakKey 1", marks: "vf!" })
+    assert.strictEqual(
+      validate([leaf(weakRoot)], [weakRoot], { limits: { ...Limits.defaults, rsaModulusMin: 1024 } }).result,
+      "leaf < weak"
+    )
+  })
+
+  it("RSA exponents that are even, one or endless", () => {
+    const withExponent = (exponent: Uint8Array) => {
+      const modulus = new Uint8Array(256).fill(0xff)
+      const parts = [Der.integer(modulus), Der.integer(exponent)]
+      const spki = Der.sequence(
+        Der.sequence(Der.oid(oids.rsaEncryption), Der.nullValue()),
+        Der.bitString(Der.sequence(...parts))
+      )
+      const key = { ...r.identity.privateKey, publicKey: { _tag: "Rsa", modulus, exponent, spki } } as PrivateKey
+      return validate([leaf(r, { key })], [r]).result
+    }
+    assert.strictEqual(withExponent(Uint8Array.of(1, 0, 1)), "leaf < Root")
+    assert.strictEqual(withExponent(Uint8Array.of(3)), "leaf < Root")
+    assert.strictEqual(withExponent(Uint8Array.of(1)), "WeakKey 0")
+    assert.strictEqual(withExponent(Uint8Array.of(4)), "WeakKey 0")
+    assert.strictEqual(withExponent(new Uint8Array(9).fill(1)), "WeakKey 0")
+  })
+
+  it("keys of kinds we do not have", () => {
+    const key = {
+      ...r.identity.privateKey,
+      publicKey: {
+        _tag: "Unsupported",
+        algorithm: "dsa",
+        spki: Der.sequence(Der.sequence(Der.oid(oids.dsa)), Der.bitString(Uint8Array.of(2, 1, 5)))
+      }
+    } as PrivateKey
+    assert.deepInclude(validate([leaf(r, { key })], [r]), {
+      result: "WeakKey 0",
+      message: `certificate 0 "CN=leaf": its key is dsa`
+    })
+  })
+
+  it("an issuer's key that is no point of its curve", () => {
+    const made = run(
+      CertificateBuilder.authority({ subject: { CN: "Root" }, key: { _tag: "Ec", curve: "P-256" }, ...always })
+    )
+    const { publicKey, signatureAlgorithm } = made.certificate
+    assert.strictEqual(publicKey._tag, "Ec")
+    const end = leaf(made, { signatureAlgorithm: signatureAlgorithm.algorithm! })
+    const der = made.certificate.der.slice()
+    const at = publicKey._tag === "Ec" ? publicKey.point.byteOffset - made.certificate.der.byteOffset : 0
+    der[at + 40]! ^= 1
+    const broken = Either.getOrThrow(Certificates.decode(der))
+    assert.deepInclude(validate([end], [broken]), { result: "WeakKey 1" })
+  })
+
+  it("hashes and algorithms that the caller does not accept, but not of an anchor's own signature", () => {
+    const key = rsa(2048)
+    const sha1 = { _tag: "RsaPkcs1", hash: "SHA-1" } as const
+    const ca = root("Rsa", { key, signatureAlgorithm: sha1 })
+    assert.strictEqual(ca.certificate.signatureAlgorithm.algorithm?._tag, "RsaPkcs1")
+    const [good, old] = [leaf(ca), leaf(ca, { signatureAlgorithm: sha1 })]
+    assert.strictEqual(validate([good], [ca]).result, "leaf < Rsa")
+    assert.deepInclude(validate([old], [ca]), {
+      result: "WeakSignature 0",
+      message: `certificate 0 "CN=leaf": it is signed with RsaPkcs1 over SHA-1, which is not accepted`
+    })
+    const only = (name: SignatureScheme.SignatureSchemeName) => ({
+      signatureSchemes: [SignatureScheme.fromName(name)!.code]
+    })
+    assert.deepInclude(validate([good], [ca], only("rsa_pss_rsae_sha256")), { result: "WeakSignature 0" })
+    assert.deepInclude(validate([good], [ca], only("rsa_pkcs1_sha384")), { result: "WeakSignature 0" })
+    assert.strictEqual(validate([good], [ca], only("rsa_pkcs1_sha256")).result, "leaf < Rsa")
+    assert.deepInclude(validate([l, i], [r], only("ed448")), { result: "WeakSignature 0" })
+  })
+
+  it("an algorithm the provider cannot verify", () => {
+    const outcome = run(
+      Effect.gen(function* () {
+        const crypto = yield* CryptoProvider
+        const poor = { ...crypto, name: "poor", capabilities: { ...crypto.capabilities, verify: () => false } }
+        return yield* PathValidation.build({
+          role: "server",
+          certificates: [leaf(r).certificate],
+          anchors: TrustStore.fromCertificates([r.certificate]),
+          signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
+          limits: Limits.defaults,
+          time: now
+        }).pipe(Effect.provideService(CryptoProvider, poor), Effect.flip)
+      })
+    )
+    assert.deepInclude(outcome, { reason: "WeakSignature", depth: 0 })
+    assert.include(outcome.message, "the provider poor cannot verify its signature")
+  })
+})
+
+describe("PathValidation and name constraints", () => {
+  const dns = (value: string): GeneralName => ({ _tag: "DnsName", value })
+  const mail = (value: string): GeneralName => ({ _tag: "Rfc822Name", value })
+  const uri = (value: string): GeneralName => ({ _tag: "Uri", value })
+  const ip = (...bytes: ReadonlyArray<number>): GeneralName => ({ _tag: "IpAddress", bytes: Uint8Array.from(bytes) })
+  const directory = (...attributes: ReadonlyArray<readonly ["organization" | "commonName", string]>): GeneralName => ({
+    _tag: "DirectoryName",
+    name: DistinguishedName.fromAttributes(attributes.map(([type, value]) => [oids[type], value]))
+  })
+  const other: GeneralName = { _tag: "OtherName", type: ObjectIdentifier.make("1.2.3"), value: Uint8Array.of(5, 0) }
+
+  const check = (kind: "permitted" | "excluded", constraint: GeneralName, name: GeneralName): string => {
+    const nameConstraints =
+      kind === "permitted"
+        ? { permitted: [constraint], excluded: undefined }
+        : { permitted: undefined, excluded: [constraint] }
+    const ca = root("Constrained", { nameConstraints })
+    const subject =
+      name._tag === "DirectoryName" ? { subject: name.name } : { subject: DistinguishedName.empty, names: [name] }
+    const { result } = validate([leaf(ca, subject)], [ca])
+    return result.startsWith("NameConstraint") ? result : "valid"
+  }
+
+  // constraint, name, whether the name is inside it
+  const table: ReadonlyArray<readonly [GeneralName, GeneralName, boolean]> = [
+    [dns("example.com"), dns("example.com"), true],
+    [dns("example.com"), dns("a.b.example.com"), true],
+    [dns("example.com"), dns("A.EXAMPLE.com"), true],
+    [dns("EXAMPLE.com"), dns("a.example.com"), true],
+    [dns("example.com"), dns("badexample.com"), false],
+    [dns("example.com"), dns("example.com.evil.org"), false],
+    [dns("example.com"), dns("*.example.com"), true],
+    [dns(".example.com"), dns("a.example.com"), true],
+    [dns(".example.com"), dns("*.example.com"), true],
+    [dns(".example.com"), dns("example.com"), false],
+    [dns("a.example.com"), dns("*.b.example.com"), false],
+    [dns(""), dns("anything.example"), true],
+    [mail("a@example.com"), mail("a@example.com"), true],
+    [mail("a@example.com"), mail("a@EXAMPLE.com"), true],
+    [mail("a@example.com"), mail("A@example.com"), false],
+    [mail("a@example.com"), mail(`"a"@example.com`), true],
+    [mail("a@example.com"), mail("b@example.com"), false],
+    [mail("example.com"), mail("b@example.com"), true],
+    [mail("example.com"), mail("b@mail.example.com"), false],
+    [mail(".example.com"), mail("b@mail.example.com"), true],
+    [mail(".example.com"), mail("b@example.com"), false],
+    [uri("example.com"), uri("https://example.com/a?b"), true],
+    [uri("example.com"), uri("https://user@EXAMPLE.com:443/"), true],
+    [uri("example.com"), uri("https://www.example.com/"), false],
+    [uri(".example.com"), uri("https://www.example.com/"), true],
+    [uri("example.com"), uri("https://evil.org/@example.com"), false],
+    [ip(192, 0, 2, 0, 255, 255, 255, 0), ip(192, 0, 2, 77), true],
+    [ip(192, 0, 2, 0, 255, 255, 255, 0), ip(192, 0, 3, 77), false],
+    [ip(192, 0, 2, 128, 255, 255, 255, 128), ip(192, 0, 2, 200), true],
+    [ip(192, 0, 2, 128, 255, 255, 255, 128), ip(192, 0, 2, 100), false],
+    [ip(0, 0, 0, 0, 0, 0, 0, 0), ip(192, 0, 3, 77), true],
+    [ip(192, 0, 2, 0, 255, 255, 255, 0), ip(...Array.from({ length: 16 }, () => 0)), false],
+    [directory(["organization", "Example"]), directory(["organization", "EXAMPLE "], ["commonName", "x"]), true],
+    [directory(["organization", "Example"]), directory(["organization", "Other"], ["commonName", "x"]), false],
+    [directory(["organization", "Example"]), directory(["commonName", "x"], ["organization", "Example"]), false]
+  ]
+  it.each(table)("%j and %j", (constraint, name, inside) => {
+    assert.strictEqual(check("permitted", constraint, name), inside ? "valid" : "NameConstraint 0")
+    assert.strictEqual(check("excluded", constraint, name), inside ? "NameConstraint 0" : "valid")
+  })
+
+  // Neither inside nor outside: what cannot be compared passes neither way.
+  it.each<readonly [string, GeneralName, GeneralName]>([
+    ["a wildcard over an excluded name", dns("a.example.com"), dns("*.example.com")],
+    ["a DNS name that is none", dns("example.com"), dns("a..example.com")],
+    ["a constraint that is a wildcard", dns("*.example.com"), dns("a.example.com")],
+    ["a mailbox that is none", mail("example.com"), mail("a@b@example.com")],
+    ["a constraint that is no mailbox", mail("a@b@example.com"), mail("a@example.com")],
+    ["a URI without a host", uri("example.com"), uri("urn:a:b")],
+    ["a URI with an address", uri("example.com"), uri("https://192.0.2.1/")],
+    ["a mask with holes", ip(192, 0, 2, 0, 255, 0, 255, 0), ip(192, 0, 2, 1)],
+    ["names of another form", other, other]
+  ])("%s", (_, constraint, name) => {
+    assert.strictEqual(check("permitted", constraint, name), "NameConstraint 0")
+    assert.strictEqual(check("excluded", constraint, name), "NameConstraint 0")
+  })
+
+  it("leave forms alone that they do not mention", () => {
+    assert.strictEqual(check("permitted", dns("example.com"), ip(192, 0, 2, 1)), "valid")
+    assert.strictEqual(check("permitted", mail("example.com"), dns("example.org")), "valid")
+    assert.strictEqual(check("excluded", other, dns("example.org")), "valid")
+  })
+
+  it("narrow from level to level, and bind intermediates too", () => {
+    const wide = root("wide", { nameConstraints: { permitted: [dns("example.com")], excluded: undefined } })
+    const narrow = intermediate(wide, "narrow", {
+      nameConstraints: { permitted: [dns("a.example.com")], excluded: undefined }
+    })
+    const wider = intermediate(wide, "wider", { nameConstraints: { permitted: [dns("com")], excluded: undefined } })
+    const of = (ca: Issued, name: string) => validate([leaf(ca, { names: [name] }), ca], [wide]).result
+    assert.strictEqual(of(narrow, "x.a.example.com"), "leaf < narrow < wide")
+    assert.strictEqual(of(narrow, "b.example.com"), "NameConstraint 0")
+    assert.strictEqual(of(wider, "b.example.com"), "leaf < wider < wide")
+    assert.strictEqual(of(wider, "b.example.org".replace("org", "com.org")), "NameConstraint 0")
+    const named = intermediate(wide, "named", { names: ["ca.example.org"] })
+    assert.deepInclude(validate([leaf(named, { names: ["b.example.com"] }), named], [wide]), {
+      result: "NameConstraint 1"
+    })
+    const selfIssued = intermediate(wide, "wide", { names: ["ca.example.org"] })
+    assert.strictEqual(
+      validate([leaf(selfIssued, { names: ["b.example.com"] }), selfIssued], [wide]).result,
+      "leaf < wide < wide"
+    )
+  })
+
+  it("apply to the subject's mailbox where there are no other names", () => {
+    const ca = root("Constrained", { nameConstraints: { permitted: [mail("example.com")], excluded: undefined } })
+    const of = (emailAddress: string, names: ReadonlyArray<string> = []) =>
+      validate([leaf(ca, { subject: { CN: "leaf", emailAddress }, names })], [ca]).result
+    assert.strictEqual(of("a@example.com"), "leaf < Constrained")
+    assert.strictEqual(of("a@example.org"), "NameConstraint 0")
+    assert.strictEqual(of("a@example.org", ["leaf.example"]), "leaf < Constrained")
+  })
+
+  it("are another path's affair", () => {
+    const ca = root("Constrained", { nameConstraints: { permitted: [dns("example.com")], excluded: undefined } })
+    const open = root("Constrained", { key: ca.identity.privateKey, notBefore: new Date(now - 101 * day) })
+    assert.strictEqual(validate([leaf(ca)], [ca, open]).result, "leaf < Constrained")
+  })
+})
+
+describe("PathValidation's effort", () => {
+  it("ends after as many signatures as the limit says", () => {
+    // Every one has the leaf's issuer's name and key identifier, and none its key.
+    const identifier = CertificateExtension.encodeSubjectKeyIdentifier(i.certificate.subjectKeyIdentifier!)
+    const decoys = Array.from({ length: 5 }, () => intermediate(r, "Intermediate", { extensions: [identifier] }))
+    const limits = (pathSignatures: number) => ({ limits: { ...Limits.defaults, pathSignatures } })
+    assert.deepInclude(validate([l, ...decoys], [r], limits(4)), { result: "BudgetExceeded 0" })
+    assert.deepInclude(validate([l, ...decoys], [r], limits(5)), { result: "BadSignature 0" })
+  })
+
+  it("ends where there are more ways than anybody could go", () => {
+    const authorities = Array.from({ length: 8 }, (_, n) => root(`Authority ${n}`))
+    const links = authorities.flatMap((a) => authorities.flatMap((b) => (a === b ? [] : [cross(a, b)])))
+    const start = performance.now()
+    const { result } = validate([leaf(authorities[0]!), ...links], [r])
+    assert.strictEqual(result.split(" ")[0], "BudgetExceeded")
+    assert.isBelow(performance.now() - start, 2000)
+  })
+
+  it("ends with names and constraints by the thousand", () => {
+    const many = (suffix: string) =>
+      Array.from({ length: 2000 }, (_, n): GeneralName => ({ _tag: "DnsName", value: `n${n}.${suffix}` }))
+    const ca = root("Many", { nameConstraints: { permitted: undefined, excluded: many("a.example") } })
+    const end = leaf(ca, { names: many("b.example") })
+    const start = performance.now()
+    assert.deepInclude(validate([end], [ca]), { result: "BudgetExceeded 1" })
+    assert.isBelow(performance.now() - start, 1000)
+    const limits = { ...Limits.defaults, nameConstraintComparisons: 4_000_000 }
+    assert.strictEqual(validate([end], [ca], { limits }).result, "leaf < Many")
+  })
+
+  it("does not show a name without end", () => {
+    const { message } = validate([leaf(r, { subject: { O: "x".repeat(10_000) }, ...expired })], [r])
+    assert.isBelow(message.length, 400)
+  })
+})
+
+describe("PathValidation's conformance", () => {
+  const strict = { conformance: "rfc5280" } as const
+  it("lets pass in practice what RFC 5280 forbids without harm", () => {
+    const noncritical = root("Root", {
+      extensions: [
+        { ...CertificateExtension.encodeBasicConstraints({ ca: true, pathLength: undefined }), critical: false }
+      ]
+    })
+    assert.strictEqual(validate([leaf(noncritical)], [noncritical]).result, "leaf < Root")
+    assert.deepInclude(validate([leaf(noncritical)], [noncritical], strict), { result: "Malformed 1" })
+    const dotted = root("Root", {
+      nameConstraints: { permitted: [{ _tag: "DnsName", value: ".example" }], excluded: undefined }
+    })
+    assert.strictEqual(validate([leaf(dotted)], [dotted]).result, "leaf < Root")
+    assert.deepInclude(validate([leaf(dotted)], [dotted], strict), { result: "Malformed 1" })
+    const unmarked = leaf(r, {
+      subject: DistinguishedName.empty,
+      names: ["a.example"],
+      extensions: [CertificateExtension.encodeSubjectAltName([{ _tag: "DnsName", value: "a.example" }], false)]
+    })
+    assert.strictEqual(validate([unmarked], [r]).result, "- < Root")
+    assert.deepInclude(validate([unmarked], [r], strict), { result: "Malformed 0" })
+  })
+
+  it("accepts what is all in order", () => {
+    for (const conformance of ["practice", "rfc5280", "webpki"] as const) {
+      assert.strictEqual(validate([l, i], [r], { conformance }).result, "leaf < Intermediate < Root")
+    }
+  })
+})
