@@ -125,7 +125,11 @@ export const serve = <E, R>(
     const connections = yield* FiberSet.make<unknown, never>()
     const fork = yield* FiberSet.runtime(connections)<CryptoProvider | Exclude<R, Scope.Scope>>()
     yield* Effect.addFinalizer(() =>
-      Effect.timeoutOption(FiberSet.awaitEmpty(connections), options.drainTimeout ?? Defaults.drainTimeout)
+      // A finalizer is uninterruptible, and so would be the waiting that the timeout has to end.
+      Effect.timeoutOption(
+        Effect.interruptible(FiberSet.awaitEmpty(connections)),
+        options.drainTimeout ?? Defaults.drainTimeout
+      )
     )
     const listening = yield* Scope.fork(yield* Effect.scope, (yield* Effect.scope).strategy)
     const listener = yield* Scope.extend(transport.listen(options.endpoint), listening)
