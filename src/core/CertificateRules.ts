@@ -183,6 +183,9 @@ const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) =>
   const { authorityKeyIdentifier, basicConstraints } = certificate
   const isCa = basicConstraints?.ca === true
   if (certificate.version !== 3) return malformed("it is not of version 3")
+  if (certificate.serial.length > 20 || certificate.serial[0]! >= 0x80) {
+    return malformed("its serial number is negative or longer than 20 bytes (RFC 5280 §4.1.2.2)")
+  }
   if (isCa && certificate.extension("BasicConstraints")?.critical === false) {
     return malformed("its basic constraints are not critical (RFC 5280 §4.2.1.9)")
   }
@@ -204,13 +207,24 @@ const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) =>
   if (certificate.subject.isEmpty && names?.critical !== true) {
     return malformed("it has no subject, and its names are not critical (RFC 5280 §4.2.1.6)")
   }
-  if (conformance === "rfc5280") return undefined
+  return conformance === "webpki" ? conformsToBaseline(certificate, position, selfSigned) : undefined
+}
 
-  const identifier = authorityKeyIdentifier
-  if (selfSigned && (identifier?.issuer !== undefined || identifier?.serialNumber !== undefined)) {
+/** What the CA/Browser Forum's Baseline Requirements add, as far as others can see it. */
+const conformsToBaseline = (
+  certificate: Certificate,
+  position: Place["position"],
+  isRoot: boolean
+): Problem | undefined => {
+  const { authorityKeyIdentifier, extendedKeyUsage } = certificate
+  if (isRoot && (authorityKeyIdentifier?.issuer !== undefined || authorityKeyIdentifier?.serialNumber !== undefined)) {
     return malformed("it is a root whose authority key identifier has an issuer or serial number (BR 7.1.2.1.3)")
   }
-  return undefined
+  if (isRoot && extendedKeyUsage !== undefined)
+    return malformed("it is a root with an extended key usage (BR 7.1.2.1.2)")
+  return position === "leaf" && extendedKeyUsage?.includes(oids.anyExtendedKeyUsage) === true
+    ? malformed("its extended key usage includes any (BR 7.1.2.7.10)")
+    : undefined
 }
 
 /** What makes a leaf no good whoever issued it. */

@@ -665,6 +665,14 @@ describe("PathValidation's conformance", () => {
     assert.deepInclude(validate([unmarked], [r], strict), { result: "Malformed 0" })
   })
 
+  it("asks for more where the web does", () => {
+    const web = { conformance: "webpki" } as const
+    const any = leaf(r, { extensions: [CertificateExtension.encodeExtendedKeyUsage([oids.anyExtendedKeyUsage])] })
+    assert.include(validate([any], [r], web).message, "its extended key usage includes any")
+    const narrow = root("Root", { purposes: ["serverAuth"] })
+    assert.include(validate([leaf(narrow)], [narrow], web).message, "it is a root with an extended key usage")
+  })
+
   it("accepts what is all in order", () => {
     for (const conformance of ["practice", "rfc5280", "webpki"] as const) {
       assert.strictEqual(validate([l, i], [r], { conformance }).result, "leaf < Intermediate < Root")
