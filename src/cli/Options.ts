@@ -1,0 +1,127 @@
+/**
+ * The options of both commands as `@effect/cli` reads and documents them. Values stay text here: the library's own
+ * Schemas decode them, so that the command and the library refuse the same things in the same words.
+ *
+ * @since 0.1.0
+ */
+import * as Args from "@effect/cli/Args"
+import * as Options from "@effect/cli/Options"
+
+const text = (name: string, value: string, description: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName(value),
+    Options.withDescription(description),
+    Options.withDefault<string | undefined>(undefined)
+  )
+
+/** The default is what there would be anyway: it makes the help show the option as one that may be left out. */
+const several = (name: string, value: string, description: string) =>
+  Options.text(name).pipe(
+    Options.withPseudoName(value),
+    Options.withDescription(description),
+    Options.repeated,
+    Options.withDefault<ReadonlyArray<string>>([])
+  )
+
+const flag = (name: string, description: string) => Options.boolean(name).pipe(Options.withDescription(description))
+
+const providers = ["node", "noble"] as const
+
+const shared = {
+  alpn: text("alpn", "NAMES", "Application protocols, best first: h2,http/1.1"),
+  suites: text("suites", "NAMES", "Cipher suites, best first, between commas or colons; IANA's or OpenSSL's names"),
+  groups: text("groups", "NAMES", "Key-agreement groups, best first: x25519,P-256"),
+  sigalgs: text("sigalgs", "NAMES", "Signature schemes, best first: ed25519,RSA-PSS+SHA256"),
+  maxFragment: text("max-fragment", "N", "The most content to put into one record, in bytes (64 to 16384)"),
+  timeout: text("timeout", "DURATION", "How long a handshake may take: 500ms, 5s, '5 seconds'; 10 seconds if not said"),
+  cert: several("cert", "FILE", "A certificate chain to show, PEM or DER, leaf first; each wants a --key"),
+  key: several("key", "FILE", "The private key of the --cert in the same place, PEM or DER"),
+  keylog: text(
+    "keylog",
+    "FILE",
+    "Append the secrets to a file in NSS's format, for Wireshark: its reader reads the traffic"
+  ),
+  trace: flag("trace", "Print every handshake message, alert and change of keys on standard error"),
+  json: flag("json", "Print JSON on standard error instead of text: one object per connection, when it is over"),
+  provider: Options.choice("provider", providers).pipe(
+    Options.withDescription("Whose cryptography: node:crypto, or noble's in JavaScript"),
+    Options.withDefault("node")
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const connectOptions = {
+  unix: text("unix", "PATH", "Connect to a Unix domain socket instead; say the server's name by --servername"),
+  ca: several("ca", "FILE", "Trust the certificates of this file, and no others; the system's if not said"),
+  servername: text("servername", "NAME", "The name the certificate must have and the server is told; HOST if not said"),
+  ...shared,
+  insecureSkipVerification: flag(
+    "insecure-skip-verification",
+    "Accept any certificate: whoever answers may be somebody else"
+  )
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const serveOptions = {
+  port: text("port", "N", "The TCP port to listen at; 0 takes a free one"),
+  host: text("host", "HOST", "The address to listen at; 127.0.0.1 if not said, :: for every one"),
+  unix: text("unix", "PATH", "Listen at a Unix domain socket instead"),
+  selfSigned: several("self-signed", "NAME", "Make a self-signed certificate for these names and addresses"),
+  clientCa: several("client-ca", "FILE", "Require a client certificate that leads to one of this file's"),
+  clientOptional: flag("client-optional", "With --client-ca: ask for the certificate, but do not insist"),
+  ...shared,
+  www: flag("www", "Answer an HTTP request with what was negotiated, and close"),
+  echo: flag("echo", "Send back what comes; so it is if nothing else is said")
+}
+
+/**
+ * The options that may be given several times, and the values of those that have few: `@effect/cli` knows and does not
+ * tell.
+ *
+ * @since 0.1.0
+ * @category options
+ */
+export const repeatable: ReadonlySet<string> = new Set(["--ca", "--cert", "--key", "--self-signed", "--client-ca"])
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const choices: ReadonlyMap<string, ReadonlyArray<string>> = new Map([["--provider", providers]])
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const connectArgs = {
+  address: Args.text({ name: "HOST:PORT" }).pipe(
+    Args.withDescription("Where to connect to; an IPv6 address stands in brackets: [::1]:443"),
+    Args.withDefault<string | undefined>(undefined)
+  )
+}
+
+type Values<T extends Record<string, Options.Options<unknown> | Args.Args<unknown>>> = {
+  readonly [K in keyof T]: T[K] extends Options.Options<infer A> ? A : T[K] extends Args.Args<infer A> ? A : never
+}
+
+/**
+ * What `connect` was told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ConnectValues = Values<typeof connectOptions & typeof connectArgs>
+
+/**
+ * What `serve` was told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type ServeValues = Values<typeof serveOptions>
