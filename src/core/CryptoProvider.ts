@@ -5,32 +5,19 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
-import * as Data from "effect/Data"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
 import type { AeadAlgorithm, EcCurve, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
 import type { NamedGroup } from "../schema/NamedGroup.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
+import type { CryptoError } from "./CryptoError.ts"
 import type { PrivateKey } from "./PrivateKey.ts"
 
-/**
- * A primitive failed. `InvalidPeerInput` means that a value from the peer (a key share, a ciphertext) is not valid:
- * that is the peer's fault; everything else is ours.
- *
- * @since 0.1.0
- * @category errors
- */
-export class CryptoError extends Data.TaggedError("CryptoError")<{
-  readonly reason: "Unsupported" | "InvalidKey" | "InvalidPeerInput" | "Failed"
-  readonly operation: string
-  readonly detail: string
-  readonly cause?: unknown
-}> {
-  override get message(): string {
-    return `${this.operation}: ${this.detail}`
-  }
-}
+export {
+  /** @since 0.1.0 */
+  CryptoError
+} from "./CryptoError.ts"
 
 /**
  * A hash over bytes fed one after the other. `digest` is the hash of all that was fed so far and may be asked for

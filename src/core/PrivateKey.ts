@@ -11,7 +11,7 @@ import type { PublicKey } from "../schema/PublicKey.ts"
 import * as PublicKeys from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import * as SignatureSchemes from "../schema/SignatureScheme.ts"
-import type { CryptoError } from "./CryptoProvider.ts"
+import type { CryptoError } from "./CryptoError.ts"
 
 /**
  * @since 0.1.0
