@@ -120,22 +120,30 @@ export class HandshakeChannel {
   expect<T extends HandshakeMessage["_tag"]>(...tags: ReadonlyArray<T>): Effect.Effect<MessageOf<T>, TlsError> {
     return Effect.flatMap(this.#peek, (next) =>
       (tags as ReadonlyArray<string>).includes(next.message._tag)
-        ? Effect.sync(() => this.#accept(next) as MessageOf<T>)
+        ? this.#accept<T>(next)
         : this.fail("UnexpectedMessage", `${next.message._tag} came where ${tags.join(" or ")} is due`)
     )
   }
 
   /** The next message if it is of this tag; otherwise it stays for whoever expects it. */
   optional<T extends HandshakeMessage["_tag"]>(tag: T): Effect.Effect<Option.Option<MessageOf<T>>, TlsError> {
-    return Effect.map(this.#peek, (next) =>
-      next.message._tag === tag ? Option.some(this.#accept(next) as MessageOf<T>) : Option.none()
+    return Effect.flatMap(this.#peek, (next) =>
+      next.message._tag === tag ? Effect.asSome(this.#accept<T>(next)) : Effect.succeedNone
     )
   }
 
-  #accept(next: { readonly message: HandshakeMessage; readonly bytes: Uint8Array }): HandshakeMessage {
-    this.#ahead = undefined
-    this.transcript.add(next.bytes)
-    return next.message
+  #accept<T extends HandshakeMessage["_tag"]>(next: {
+    readonly message: HandshakeMessage
+    readonly bytes: Uint8Array
+  }): Effect.Effect<MessageOf<T>, TlsError> {
+    return Effect.suspend(() => {
+      const rules = { limits: this.limits, phase: this.phase, offered: this.offered }
+      const wrong = checkMessage(next.message, rules)
+      if (wrong !== undefined) return Effect.fail(wrong)
+      this.#ahead = undefined
+      this.transcript.add(next.bytes)
+      return Effect.succeed(next.message as MessageOf<T>)
+    })
   }
 
   readonly #peek: Effect.Effect<{ readonly message: HandshakeMessage; readonly bytes: Uint8Array }, TlsError> =
@@ -181,11 +189,8 @@ export class HandshakeChannel {
   #decode(bytes: Uint8Array): HandshakeMessage | HandshakeError {
     const decoded = decode(bytes)
     if (Either.isLeft(decoded)) return this.error("MalformedMessage", decoded.left.message)
-    const message = decoded.right
-    const wrong = checkMessage(message, { limits: this.limits, phase: this.phase, offered: this.offered })
-    if (wrong !== undefined) return wrong
-    this.trace({ _tag: "MessageReceived", message, length: bytes.length })
-    return message
+    this.trace({ _tag: "MessageReceived", message: decoded.right, length: bytes.length })
+    return decoded.right
   }
 
   #take({ fragment, type }: Record): TlsError | undefined {
