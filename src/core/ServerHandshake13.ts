@@ -26,6 +26,7 @@ import * as Option from "effect/Option"
 import { equals, toLatin1 } from "../schema/Bytes.ts"
 import * as Extension from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
+import { encode } from "../schema/HandshakeMessage.ts"
 import type { NamedGroupInfo } from "../schema/NamedGroup.ts"
 import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import { maxPlaintext } from "../schema/Record.ts"
@@ -114,7 +115,11 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     _tag: "EncryptedExtensions",
     extensions: encryptedExtensions(flight, policy, hello, { alpn, named: Option.isSome(serverName) })
   })
-  if (policy.clientAuthentication !== "none") flight.send(certificateRequest(policy))
+  if (policy.clientAuthentication !== "none") {
+    const request = certificateRequest(policy)
+    flight.offered = new Set(request.extensions.map(Extension.typeOf))
+    flight.send(request)
+  }
   yield* Auth.provePossession(flight, identity, noBytes)
   flight.send({
     _tag: "Finished",
@@ -170,6 +175,9 @@ const checkHello = Effect.fnUntraced(function* (flight: HandshakeChannel, hello:
   if (versions === undefined || !versions.includes(ProtocolVersion.tls13)) {
     const spoken = versions ?? [hello.legacyVersion]
     return yield* flight.fail("UnsupportedVersion", `the client speaks ${spoken.map(ProtocolVersion.name).join(", ")}`)
+  }
+  if (hello.legacyVersion !== ProtocolVersion.tls12) {
+    return yield* flight.fail("UnsupportedVersion", "a legacy_version that is not TLS 1.2's")
   }
   if (hello.compressionMethods.length !== 1 || hello.compressionMethods[0] !== 0) {
     return yield* flight.fail("IllegalParameter", "the client offers compression")
@@ -255,11 +263,7 @@ const retryHello = Effect.fnUntraced(function* (
   const second = yield* flight.expect("ClientHello")
   flight.reader.endEarlyData()
   yield* checkHello(flight, second)
-  if (
-    !equals(second.random, first.random) ||
-    !equals(second.sessionId, first.sessionId) ||
-    !Arr.getEquivalence((a: number, b: number) => a === b)(second.cipherSuites, first.cipherSuites)
-  ) {
+  if (!equals(unchanging(second), unchanging(first))) {
     return yield* flight.fail("IllegalParameter", "the second ClientHello differs from the first")
   }
   if (Extension.find(second.extensions, "EarlyData") !== undefined) {
@@ -275,6 +279,21 @@ const retryHello = Effect.fnUntraced(function* (
   }
   return second
 })
+
+/**
+ * What a second ClientHello must repeat, in bytes. What nobody here acts on may differ: padding, binders, extensions
+ * that other documents let change.
+ */
+const unchanging = (hello: Message.ClientHello): Uint8Array =>
+  encode({ ...hello, extensions: hello.extensions.filter(({ _tag }) => !changing.has(_tag)) })
+
+const changing: ReadonlySet<Extension.Extension["_tag"]> = new Set([
+  "KeyShareOffer",
+  "Cookie",
+  "EarlyData",
+  "PreSharedKeyOffer",
+  "Unknown"
+])
 
 const clientShare = Effect.fnUntraced(function* (
   flight: HandshakeChannel,
