@@ -71,7 +71,9 @@ export class ScriptedPeer {
   #sealing: RecordProtection | undefined
   #opening: RecordProtection | undefined
   /** Whether the last record came under keys. */
-  #opened = false
+  lastWasProtected = false
+  /** Content, type and padding of the largest protected record, in bytes. */
+  largestInner = 0
   #reassembly = new HandshakeReassembly(Limits.defaults)
 
   constructor(role: Role, duplex: Duplex) {
@@ -149,9 +151,10 @@ export class ScriptedPeer {
     for (;;) {
       const before = this.#opening?.sequence
       const record = this.reader.next()
-      this.#opened = this.#opening?.sequence !== before
+      if (record !== undefined) this.lastWasProtected = this.#opening?.sequence !== before
       if (record instanceof HandshakeError) return Effect.fail(new OffScript({ what: record.message }))
       if (record === undefined) break
+      if (this.lastWasProtected) this.largestInner = Math.max(this.largestInner, record.fragment.length + 1)
       if (record.type !== ContentType.changeCipherSpec) return Effect.succeed(record)
       this.changeCipherSpecs++
     }
@@ -169,7 +172,7 @@ export class ScriptedPeer {
     return new PeerAlert({
       name: Alert.name(fragment[1]!),
       level: fragment[0]!,
-      isProtected: this.#opened
+      isProtected: this.lastWasProtected
     })
   }
 
