@@ -12,6 +12,7 @@ import type { PrivateKey } from "../../src/core/PrivateKey.ts"
 import { make as makePrivateKey } from "../../src/core/PrivateKey.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
+import * as AlgorithmIdentifier from "../../src/schema/AlgorithmIdentifier.ts"
 import type { Certificate } from "../../src/schema/Certificate.ts"
 import * as Certificates from "../../src/schema/Certificate.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
@@ -159,6 +160,35 @@ describe("PathValidation finds a path", () => {
     const shout = DistinguishedName.fromAttributes([[oids.commonName, "  ROOT "]])
     const again = run(CertificateBuilder.authority({ subject: shout, key: r.identity.privateKey, ...always }))
     assert.strictEqual(validate([l, i], [again]).result, "leaf < Intermediate <   ROOT ")
+  })
+
+  /** A certificate of version 1, which has no extensions, by `by` for `subject` with the key of `by`. */
+  const first = (by: Issued, subject: string): Certificate =>
+    run(
+      Effect.gen(function* () {
+        const { privateKey } = by.identity
+        const tbs = Der.sequence(
+          Der.integer(1),
+          AlgorithmIdentifier.encode({ _tag: "Ed25519" }),
+          by.certificate.subject.der,
+          Der.sequence(Der.time(always.notBefore.getTime()), Der.time(always.notAfter.getTime())),
+          DistinguishedName.fromAttributes([[oids.commonName, subject]]).der,
+          privateKey.publicKey.spki
+        )
+        const signature = yield* privateKey.sign({ _tag: "Ed25519" }, tbs)
+        const parts = [tbs, AlgorithmIdentifier.encode({ _tag: "Ed25519" }), Der.bitString(signature)]
+        return yield* Certificates.decode(Der.sequence(...parts))
+      })
+    )
+
+  it("to a root from before version 3, but through no such intermediate", () => {
+    const old = first(r, "Root")
+    assert.strictEqual(validate([l, i], [old]).result, "leaf < Intermediate < Root")
+    assert.deepInclude(validate([l, i], [old], { conformance: "rfc5280" }), { result: "Malformed 2" })
+    const link = first(i, "Intermediate")
+    assert.deepInclude(validate([l, link], [old]), { result: "NotACa 1" })
+    // A client of a small PKI may have one for itself.
+    assert.strictEqual(validate([first(r, "client")], [r], { role: "client" }).result, "client < Root")
   })
 
   it("for every kind of key and the signatures it makes", async () => {
