@@ -30,6 +30,7 @@ import * as CertificateExtension from "../schema/CertificateExtension.ts"
 import * as Der from "../schema/Der.ts"
 import * as DistinguishedName from "../schema/DistinguishedName.ts"
 import type { GeneralName } from "../schema/GeneralName.ts"
+import { isGeneralName } from "../schema/GeneralName.ts"
 import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
 import * as Pem from "../schema/Pem.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
@@ -69,7 +70,7 @@ const isObject = (u: unknown): u is object => typeof u === "object" && u !== nul
  * @category options
  */
 export const CertificateOptions = Schema.Struct({
-  /** Attributes by name, the most general first (`{ O: "Example", CN: "example.com" }`), or a name. By default the first of `names`. */
+  /** Attributes, the most general first (`{ O: "Example", CN: "example.com" }`), or a name; else the first of `names`. */
   subject: optional(
     Schema.Union(
       declared<DistinguishedName.DistinguishedName>(
@@ -83,14 +84,7 @@ export const CertificateOptions = Schema.Struct({
     )
   ),
   /** DNS names (a wildcard as `*.example.com`), IP addresses, mailboxes, URIs; or other names as GeneralName. */
-  names: optional(
-    Schema.Array(
-      Schema.Union(
-        Schema.String,
-        declared<GeneralName>("a GeneralName", (u): u is GeneralName => isObject(u) && "_tag" in u)
-      )
-    )
-  ),
+  names: optional(Schema.Array(Schema.Union(Schema.String, declared("a name or a GeneralName", isGeneralName)))),
   /** One minute ago, unless told. */
   notBefore: optional(Schema.ValidDateFromSelf),
   /** Instead of `validFor`. */
@@ -106,15 +100,21 @@ export const CertificateOptions = Schema.Struct({
   /** What the key may be used for in TLS: both, unless told. Of an authority nothing is said, unless told. */
   purposes: optional(Schema.Array(Schema.Literal("serverAuth", "clientAuth"))),
   /** How the issuer signs, where its key leaves a choice. */
-  signatureAlgorithm: optional(
-    declared<SignatureAlgorithm>("a signature algorithm", (u): u is SignatureAlgorithm => isObject(u) && "_tag" in u)
-  ),
+  signatureAlgorithm: optional(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
   /** More extensions. One with the object identifier of a standard one stands in its place. */
   extensions: optional(
     Schema.Array(
-      declared<CertificateExtension.Raw>(
-        "an extension",
-        (u): u is CertificateExtension.Raw => isObject(u) && "oid" in u && "critical" in u && "value" in u
+      declared(
+        "an extension: oid, critical, value",
+        (u): u is CertificateExtension.Raw =>
+          isObject(u) &&
+          "oid" in u &&
+          typeof u.oid === "string" &&
+          ObjectIdentifier.isObjectIdentifier(u.oid) &&
+          "critical" in u &&
+          typeof u.critical === "boolean" &&
+          "value" in u &&
+          u.value instanceof Uint8Array
       )
     )
   )
@@ -136,10 +136,16 @@ export const AuthorityOptions = Schema.Struct({
   pathLength: optional(Schema.Int.pipe(Schema.between(0, 255))),
   /** The names it may issue for. */
   nameConstraints: optional(
-    declared<CertificateExtension.NameConstraints>(
-      "name constraints",
-      (u): u is CertificateExtension.NameConstraints => isObject(u) && ("permitted" in u || "excluded" in u)
-    )
+    declared("name constraints", (u): u is CertificateExtension.NameConstraints => {
+      const { excluded, permitted } = (isObject(u) ? u : {}) as {
+        readonly excluded?: unknown
+        readonly permitted?: unknown
+      }
+      const lists = [permitted, excluded].filter((list) => list !== undefined)
+      return (
+        lists.length > 0 && lists.every((list) => Array.isArray(list) && list.length > 0 && list.every(isGeneralName))
+      )
+    })
   )
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 

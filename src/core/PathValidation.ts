@@ -166,7 +166,7 @@ const record = (
 
 type Path = NonEmptyReadonlyArray<Certificate>
 
-/** Completes a path whose certificates all obey the rules and whose last is not an anchor; `undefined` when it cannot. */
+/** Completes a path whose certificates obey the rules and whose last is not an anchor; `undefined` when it cannot. */
 const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, CertificateError> = Effect.fnUntraced(
   function* (search, path) {
     const { anchors, limits, signatureSchemes } = search.request

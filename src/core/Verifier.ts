@@ -80,7 +80,7 @@ export interface Verifier extends Pipeable {
   readonly verify: (request: VerificationRequest) => Effect.Effect<Verification, CertificateError, CryptoProvider>
 }
 
-/** What is known to be the peer's: the path an earlier verifier found, or the leaf alone, whose key it has proven to own. */
+/** What is known to be the peer's: the path an earlier verifier found, or the leaf alone, whose key it owns. */
 const known = ({ certificates, verifiedPath }: VerificationRequest): NonEmptyReadonlyArray<Certificate> =>
   verifiedPath ?? [certificates[0]]
 

@@ -93,7 +93,8 @@ const readSystem = (): TrustStore.TrustStore => {
 }
 
 const nothingFound =
-  "no trust anchors were found on this system (set SSL_CERT_FILE, install ca-certificates, or use NodeTrustStore.layerBundled)"
+  "no trust anchors were found on this system " +
+  "(set SSL_CERT_FILE, install ca-certificates, or use NodeTrustStore.layerBundled)"
 
 /**
  * The system's anchors: those of `SSL_CERT_FILE` and `SSL_CERT_DIR` where one is set, else Node's own answer

@@ -148,6 +148,29 @@ export const encodePssParameters = ({ hash, saltLength }: PssParameters): Uint8A
   )
 }
 
+const oidOf = (algorithm: SignatureAlgorithm): readonly [ObjectIdentifier.ObjectIdentifier, Parameters] | undefined => {
+  const hash = "hash" in algorithm ? algorithm.hash : undefined
+  for (const [oid, [candidate, parameters]] of algorithms) {
+    if (candidate._tag === algorithm._tag && (!("hash" in candidate) || candidate.hash === hash)) {
+      return [ObjectIdentifier.make(oid), parameters]
+    }
+  }
+  return undefined
+}
+
+/**
+ * Whether a value is a signature algorithm that has an identifier.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isSignatureAlgorithm = (u: unknown): u is SignatureAlgorithm => {
+  if (typeof u !== "object" || u === null) return false
+  const algorithm = u as SignatureAlgorithm
+  if (algorithm._tag !== "RsaPss") return oidOf(algorithm) !== undefined
+  return Object.hasOwn(hashOids, algorithm.hash) && Number.isInteger(algorithm.saltLength) && algorithm.saltLength >= 0
+}
+
 /**
  * The DER of a signature's AlgorithmIdentifier.
  *
@@ -156,16 +179,9 @@ export const encodePssParameters = ({ hash, saltLength }: PssParameters): Uint8A
  */
 export const encode = (algorithm: SignatureAlgorithm): Uint8Array => {
   if (algorithm._tag === "RsaPss") return Der.sequence(Der.oid(oids.rsassaPss), encodePssParameters(algorithm))
-  for (const [oid, [candidate, parameters]] of algorithms) {
-    if (
-      candidate._tag === algorithm._tag &&
-      (!("hash" in candidate) || candidate.hash === (algorithm as typeof candidate).hash)
-    ) {
-      const identifier = Der.oid(oid as ObjectIdentifier.ObjectIdentifier)
-      return parameters === "null" ? Der.sequence(identifier, Der.nullValue()) : Der.sequence(identifier)
-    }
-  }
-  throw new RangeError(`no object identifier for ${JSON.stringify(algorithm)}`)
+  const [oid, parameters] = oidOf(algorithm) ?? []
+  if (oid === undefined) throw new RangeError(`no object identifier for ${JSON.stringify(algorithm)}`)
+  return parameters === "null" ? Der.sequence(Der.oid(oid), Der.nullValue()) : Der.sequence(Der.oid(oid))
 }
 
 /**

@@ -158,7 +158,7 @@ export class Certificate implements Equal.Equal {
     return (this.#hash ??= Hash.array(Array.from(this.signature.subarray(0, 32))))
   }
 
-  /** Who it is about, for a message: the subject, or the names where that is empty. Cut where a peer made it endless. */
+  /** Who it is about, for a message: the subject, or the names where that is empty; cut where it does not end. */
   get label(): string {
     const text = this.subject.isEmpty
       ? this.subjectAltNames.map(GeneralName.format).join(", ")
@@ -275,8 +275,8 @@ const decodeOwned = Der.decode("Certificate", readCertificate)
  */
 export const decode = (der: Uint8Array): Either.Either<Certificate, DecodeError> => decodeOwned(new Uint8Array(der))
 
-// Servers meet the same clients again, and clients the same servers and intermediates. Found by length and the end of the
-// signature, confirmed byte by byte. What is larger than any certificate of an honest peer is not worth the memory.
+// Servers meet the same clients again, and clients the same servers and intermediates. Found by length and the end of
+// the signature, confirmed byte by byte. What is larger than an honest peer's certificate is not worth the memory.
 const cache = new Map<number, Certificate>()
 const cacheEntries = 256
 const cacheEntryBytes = 8192

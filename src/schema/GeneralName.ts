@@ -28,6 +28,39 @@ export type GeneralName =
   | { readonly _tag: "IpAddress"; readonly bytes: Uint8Array }
   | { readonly _tag: "RegisteredId"; readonly oid: ObjectIdentifier.ObjectIdentifier }
 
+const isAscii = (u: unknown): boolean => typeof u === "string" && /^[\x00-\x7f]*$/.test(u)
+const isOid = (u: unknown): boolean => typeof u === "string" && ObjectIdentifier.isObjectIdentifier(u)
+
+/**
+ * Whether a value is a name that can be written: its fields are there, and texts are ASCII.
+ *
+ * @since 0.1.0
+ * @category guards
+ */
+export const isGeneralName = (u: unknown): u is GeneralName => {
+  if (typeof u !== "object" || u === null) return false
+  const name = u as { readonly [field: string]: unknown }
+  switch (name["_tag"]) {
+    case "OtherName":
+      return isOid(name["type"]) && name["value"] instanceof Uint8Array
+    case "Rfc822Name":
+    case "DnsName":
+    case "Uri":
+      return isAscii(name["value"])
+    case "X400Address":
+    case "EdiPartyName":
+      return name["der"] instanceof Uint8Array
+    case "DirectoryName":
+      return name["name"] instanceof DistinguishedName.DistinguishedName
+    case "IpAddress":
+      return name["bytes"] instanceof Uint8Array
+    case "RegisteredId":
+      return isOid(name["oid"])
+    default:
+      return false
+  }
+}
+
 /**
  * What an iPAddress holds: an address (4 or 16 bytes), or in name constraints an address and its mask (8 or 32).
  *

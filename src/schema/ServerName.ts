@@ -122,7 +122,8 @@ export const fromAddressBytes = (bytes: Uint8Array): IpAddress | undefined => {
   })
 }
 
-const label = /^[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/
+// As Go has it: hosts whose label ends in a hyphen exist, and no certificate is wrong for it.
+const label = /^[a-z0-9_][a-z0-9_-]*$/
 
 /**
  * Whether a text is a DNS name in the form `DnsName` has: lower-case labels of letters, digits, hyphens and

@@ -230,6 +230,38 @@ describe("CertificateBuilder", () => {
     )
   })
 
+  it.each<[string, object, string]>([
+    ["a name that is none", { names: [{ _tag: "DnsName", value: "ä" }] }, "names.0: "],
+    ["a name of no kind", { names: [{ _tag: "Nickname", value: "a" }] }, "names.0: "],
+    [
+      "an extension without bytes",
+      { extensions: [{ oid: oids.keyUsage, critical: true }] },
+      "extensions.0: expected an extension"
+    ],
+    [
+      "an extension by name",
+      { extensions: [{ oid: "keyUsage", critical: true, value: new Uint8Array() }] },
+      "extensions.0: expected an extension"
+    ],
+    [
+      "an algorithm that is none",
+      { signatureAlgorithm: { _tag: "Ecdsa", hash: "MD5" } },
+      "signatureAlgorithm: expected a signature algorithm"
+    ],
+    ["constraints of nothing", { nameConstraints: { permitted: [] } }, "nameConstraints: expected name constraints"]
+  ])("refuses %s", async (_, options, message) => {
+    const all = { subject: { CN: "a" }, ...options } as CertificateBuilder.AuthorityOptions
+    assert.include(await messageOf(CertificateBuilder.authority(all)), message)
+  })
+
+  it.effect("goes by the Clock, wherever that stands", () =>
+    Effect.gen(function* () {
+      const { certificate } = yield* CertificateBuilder.selfSigned({ names: ["a"], validFor: "1 hour" })
+      assert.strictEqual(certificate.notBefore.toISOString(), "1969-12-31T23:59:00.000Z")
+      assert.strictEqual(certificate.notAfter.toISOString(), "1970-01-01T01:00:00.000Z")
+    }).pipe(Effect.provide(NodeCrypto.layer))
+  )
+
   it("refuses to issue by what is no authority, and a path length that is none", async () => {
     const issueByLeaf = Effect.flatMap(CertificateBuilder.selfSigned({ names: ["a"] }), (leaf) =>
       CertificateBuilder.issue(leaf, { names: ["b"] })

@@ -21,6 +21,7 @@ describe("ServerName", () => {
     ["xn--mnchen-3ya.de", "DnsName xn--mnchen-3ya.de"],
     ["3com.com", "DnsName 3com.com"],
     ["a--b.example", "DnsName a--b.example"],
+    ["a-.example", "DnsName a-.example"],
     ["192.0.2.1", "IpAddress 192.0.2.1"],
     ["::1", "IpAddress ::1"],
     ["[::1]", "IpAddress ::1"],
