@@ -5,7 +5,6 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import { pipeArguments } from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
@@ -15,7 +14,7 @@ import * as TlsClient from "../../src/core/TlsClient.ts"
 import type { TlsConnection } from "../../src/core/TlsConnection.ts"
 import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { Verification, VerificationRequest, Verifier } from "../../src/core/Verifier.ts"
-import { TypeId as VerifierTypeId } from "../../src/core/Verifier.ts"
+import * as Verifiers from "../../src/core/Verifier.ts"
 import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
 import type { CertificateError, TlsError } from "../../src/schema/TlsError.ts"
 import * as TlsErrors from "../../src/schema/TlsError.ts"
@@ -35,14 +34,7 @@ export const verifier = (
     certificates
   }) => Effect.succeed({ path: certificates, vouchedBy: "test" }),
   name = "test"
-): Verifier => ({
-  [VerifierTypeId]: VerifierTypeId,
-  name,
-  verify,
-  pipe() {
-    return pipeArguments(this, arguments)
-  }
-})
+): Verifier => Verifiers.make(name, verify)
 
 /** A context, from options that must be right. */
 export const context = (
