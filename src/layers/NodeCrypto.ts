@@ -1,6 +1,7 @@
 /**
  * The cryptography of `node:crypto`: everything the protocol can ask for, on Node. Bun and Deno lack some of it (AES-CCM
- * both; ChaCha20-Poly1305, X448 and Ed448 Bun), which the capabilities then leave out.
+ * both; ChaCha20-Poly1305, X448 and Ed448 Bun; ECDSA with a hash too short for its curve Deno), which the capabilities
+ * then leave out.
  *
  * @since 0.1.0
  */
@@ -12,8 +13,8 @@ import { CryptoProvider } from "../core/CryptoProvider.ts"
 import * as CryptoFailure from "../core/CryptoFailure.ts"
 import { isKeyFor } from "../core/PrivateKey.ts"
 import type { AeadAlgorithm, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
-import { aeadLengths } from "../schema/Algorithms.ts"
-import type { PublicKey } from "../schema/PublicKey.ts"
+import { aeadLengths, hashLength } from "../schema/Algorithms.ts"
+import { coordinateLength, type PublicKey } from "../schema/PublicKey.ts"
 import { view } from "./NodeBytes.ts"
 import * as NodeKeyAgreement from "./NodeKeyAgreement.ts"
 import * as NodeSignature from "./NodeSignature.ts"
@@ -128,8 +129,14 @@ const aead = (algorithm: AeadAlgorithm, key: Uint8Array): AeadKey => {
 
 const equal = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && Crypto.timingSafeEqual(a, b)
 
-const canUse = (algorithm: SignatureAlgorithm, key: PublicKey): boolean =>
-  isKeyFor(key, algorithm) && (algorithm._tag !== "Ed448" || NodeKeyAgreement.hasCurve448())
+const canUse = (algorithm: SignatureAlgorithm, key: PublicKey): boolean => {
+  if (!isKeyFor(key, algorithm)) return false
+  if (algorithm._tag === "Ed448") return NodeKeyAgreement.hasCurve448()
+  return !isShortDigest(algorithm, key) || NodeSignature.hasShortDigests()
+}
+
+const isShortDigest = (algorithm: SignatureAlgorithm, key: PublicKey): boolean =>
+  algorithm._tag === "Ecdsa" && key._tag === "Ec" && 2 * hashLength[algorithm.hash] < coordinateLength[key.curve]
 
 const once = <A>(make: () => A): (() => A) => {
   let made: { readonly value: A } | undefined

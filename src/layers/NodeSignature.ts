@@ -18,6 +18,9 @@ import * as CryptoFailure from "../core/CryptoFailure.ts"
 import type { CryptoError, KeyType } from "../core/CryptoProvider.ts"
 import * as PrivateKey from "../core/PrivateKey.ts"
 import type { EcCurve, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
+import * as Bytes from "../schema/Bytes.ts"
+import * as Der from "../schema/Der.ts"
+import { oids } from "../schema/ObjectIdentifier.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import * as PublicKey from "../schema/PublicKey.ts"
 import { bufferOf } from "./NodeBytes.ts"
@@ -123,9 +126,46 @@ export const verify = (
 
 const operation = "importPrivateKey"
 
-const signer = (pkcs8: Uint8Array, type: PrivateKeyInfo["_tag"]): PrivateKey.PrivateKey => {
+const readPkcs8 = Der.decode("PrivateKeyInfo", (reader) => {
+  const inner = reader.sequence()
+  inner.unsigned()
+  return { algorithm: inner.element(), key: inner.octetString() }
+})
+
+const plainRsa = Der.sequence(Der.oid(oids.rsaEncryption), Der.nullValue())
+/** Without parameters: for any hash and salt. */
+const pssOnly = Der.sequence(Der.oid(oids.rsassaPss))
+
+/** The caller wipes what it does not keep. */
+const makePkcs8 = (algorithm: Uint8Array, key: Uint8Array): Uint8Array => {
+  const content = Der.octetString(key)
+  const pkcs8 = Der.sequence(Der.integer(0), algorithm, content)
+  content.fill(0)
+  return pkcs8
+}
+
+/**
+ * A RSA-PSS key goes to Node as a plain one, as its public half does in `importPublicKey`: behind Bun there are no
+ * RSA-PSS keys, and Deno does not write one. What such a key may do is checked before every use of it.
+ */
+const importPssKey = (pkcs8: Uint8Array) => {
+  const { algorithm, key } = Either.getOrThrowWith(readPkcs8(pkcs8), (error) =>
+    CryptoFailure.invalidKey(operation, error.message)
+  )
+  const plain = makePkcs8(plainRsa, key)
+  const handle = Crypto.createPrivateKey({ key: bufferOf(plain), format: "der", type: "pkcs8" })
+  plain.fill(0)
+  const publicKey = Crypto.createPublicKey(handle).export({ format: "der", type: "pkcs1" })
+  return { handle, spki: Der.sequence(algorithm, Der.bitString(publicKey)) }
+}
+
+const importKey = (pkcs8: Uint8Array) => {
   const handle = Crypto.createPrivateKey({ key: bufferOf(pkcs8), format: "der", type: "pkcs8" })
-  const spki = new Uint8Array(Crypto.createPublicKey(handle).export({ format: "der", type: "spki" }))
+  return { handle, spki: new Uint8Array(Crypto.createPublicKey(handle).export({ format: "der", type: "spki" })) }
+}
+
+const signer = (pkcs8: Uint8Array, type: PrivateKeyInfo["_tag"]): PrivateKey.PrivateKey => {
+  const { handle, spki } = type === "RsaPss" ? importPssKey(pkcs8) : importKey(pkcs8)
   const publicKey = Either.getOrThrowWith(PublicKey.decode(spki), (error) =>
     CryptoFailure.invalidKey(operation, error.message)
   )
@@ -169,19 +209,19 @@ const signRsa =
       }
     })
 
-/** PKCS#8 may carry the point next to the scalar, and OpenSSL believes it. */
+/**
+ * PKCS#8 may carry the point next to the scalar, and OpenSSL believes it: the scalar alone tells. By way of PKCS#8 again,
+ * since Deno's `createECDH` has no P-521.
+ */
 const requirePair = (curve: EcCurve, secret: Uint8Array, publicKey: PublicKey.PublicKey): void => {
-  const ecdh = Crypto.createECDH(ecdhNames[curve])
-  ecdh.setPrivateKey(secret)
-  if (!PublicKey.equals(PublicKey.ec(curve, ecdh.getPublicKey()), publicKey)) {
+  const scalar = Der.octetString(secret)
+  const key = Der.sequence(Der.integer(1), scalar)
+  const alone = makePkcs8(Der.sequence(Der.oid(oids.ecPublicKey), Der.oid(oids[curve])), key)
+  const { spki } = importKey(alone)
+  for (const bytes of [scalar, key, alone]) bytes.fill(0)
+  if (!Bytes.equals(spki, publicKey.spki)) {
     throw CryptoFailure.invalidKey(operation, "the public half in it belongs to another private key")
   }
-}
-
-const ecdhNames: { readonly [C in EcCurve]: string } = {
-  "P-256": "prime256v1",
-  "P-384": "secp384r1",
-  "P-521": "secp521r1"
 }
 
 /**
@@ -216,7 +256,7 @@ const generateKeyPairSync = Crypto.generateKeyPairSync as unknown as (
   options: object
 ) => { readonly privateKey: Buffer }
 
-const generatePkcs8 = (type: KeyType): Effect.Effect<Buffer, CryptoError> => {
+const generatePkcs8 = (type: KeyType): Effect.Effect<Uint8Array, CryptoError> => {
   switch (type._tag) {
     case "Ec":
     case "Ed25519":
@@ -226,20 +266,54 @@ const generatePkcs8 = (type: KeyType): Effect.Effect<Buffer, CryptoError> => {
         return generateKeyPairSync(type._tag.toLowerCase(), options).privateKey
       })
     case "Rsa":
+      return generateRsa(type.modulusLength)
     case "RsaPss":
-      // Looking for primes takes from 50 ms to seconds: never on the main thread.
-      return Effect.async((resume) => {
-        const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from("Failed", "generatePrivateKey")(cause)))
-        try {
-          const options = { ...encodings, modulusLength: type.modulusLength }
-          generateKeyPair(type._tag === "Rsa" ? "rsa" : "rsa-pss", options, (error, _publicKey, privateKey) =>
-            error === null ? resume(Effect.succeed(privateKey)) : fail(error)
-          )
-        } catch (error) {
-          fail(error)
-        }
+      return Effect.map(generateRsa(type.modulusLength), (plain) => {
+        const pkcs8 = makePkcs8(pssOnly, Either.getOrThrow(readPkcs8(plain)).key)
+        plain.fill(0)
+        return pkcs8
       })
   }
+}
+
+/** Looking for primes takes from 50 ms to seconds: never on the main thread. */
+const generateRsa = (modulusLength: number): Effect.Effect<Uint8Array, CryptoError> =>
+  Effect.async((resume) => {
+    const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from("Failed", "generatePrivateKey")(cause)))
+    // Deno 2.9 panics, and with it the process, for want of primes.
+    if (!(modulusLength >= 512)) {
+      fail(new RangeError(`a modulus of ${modulusLength} bits`))
+      return
+    }
+    try {
+      generateKeyPair("rsa", { ...encodings, modulusLength }, (error, _publicKey, privateKey) =>
+        error === null ? resume(Effect.succeed(privateKey)) : fail(error)
+      )
+    } catch (error) {
+      fail(error)
+    }
+  })
+
+let shortDigests: boolean | undefined
+
+/**
+ * Whether ECDSA takes a hash of less than half the length of the curve's order: Deno neither makes such a signature nor
+ * finds one right.
+ *
+ * @since 0.1.0
+ * @category capabilities
+ */
+export const hasShortDigests = (): boolean => {
+  if (shortDigests === undefined) {
+    try {
+      const { privateKey } = Crypto.generateKeyPairSync("ec", { namedCurve: "P-521" })
+      Crypto.sign("sha256", new Uint8Array(0), privateKey)
+      shortDigests = true
+    } catch {
+      shortDigests = false
+    }
+  }
+  return shortDigests
 }
 
 /**
@@ -251,9 +325,9 @@ const generatePkcs8 = (type: KeyType): Effect.Effect<Buffer, CryptoError> => {
 export const generatePrivateKey = (
   type: KeyType
 ): Effect.Effect<{ readonly key: PrivateKey.PrivateKey; readonly pkcs8: Redacted.Redacted<Uint8Array> }, CryptoError> =>
-  Effect.flatMap(generatePkcs8(type), (buffer) =>
+  Effect.flatMap(generatePkcs8(type), (bytes) =>
     CryptoFailure.attempt("generatePrivateKey", () => {
-      const pkcs8 = new Uint8Array(buffer)
+      const pkcs8 = new Uint8Array(bytes)
       return { key: signer(pkcs8, type._tag), pkcs8: Redacted.make(pkcs8) }
     })
   )
