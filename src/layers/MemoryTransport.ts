@@ -173,7 +173,6 @@ class Pipe {
   }
 
   private put(bytes: Uint8Array): void {
-    if (this.severed || this.reset || bytes.length === 0) return
     if (this.readerClosed) {
       this.lingered += bytes.length
       if (this.lingered > lingerBytes) this.break()

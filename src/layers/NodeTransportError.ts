@@ -16,8 +16,8 @@ const reasonOf = (operation: TransportError["operation"], code: string | undefin
     case "ECONNREFUSED":
       return "ConnectionRefused"
     case "ENOENT":
-      // No file has the path of a Unix socket. (A name that does not resolve is ENOTFOUND.)
-      return operation === "connect" ? "ConnectionRefused" : "Other"
+      // A Unix socket: no file has the path; listening, the directory is missing, for which libuv says EACCES.
+      return operation === "connect" ? "ConnectionRefused" : operation === "listen" ? "PermissionDenied" : "Other"
     case "ECONNRESET":
     case "ECONNABORTED":
     case "EPIPE":
@@ -43,6 +43,7 @@ const reasonOf = (operation: TransportError["operation"], code: string | undefin
       return "PermissionDenied"
     case "ETIMEDOUT":
       return "TimedOut"
+    case "ERR_SOCKET_CLOSED":
     case "ERR_STREAM_DESTROYED":
     case "ERR_STREAM_PREMATURE_CLOSE":
     case "ERR_STREAM_WRITE_AFTER_END":

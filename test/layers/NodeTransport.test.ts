@@ -1,4 +1,5 @@
 import { afterAll, assert, describe, it } from "@effect/vitest"
+import { assertNone, assertSome } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
@@ -257,6 +258,40 @@ describe("NodeTransport", () => {
   )
 
   live(
+    "frees the listener when listening is interrupted, also while the name is looked up",
+    Effect.gen(function* () {
+      const transport = yield* Transport
+      const before = resources()
+      for (const at of [tcp("127.0.0.1", 0), tcp("localhost", 0), unix(path())]) {
+        for (let moment = 0; moment < 8; moment++) {
+          const listening = yield* Effect.fork(Effect.scoped(Effect.zipRight(transport.listen(at), Effect.never)))
+          for (let i = 0; i < moment; i++) yield* moment % 2 === 0 ? turn : Effect.yieldNow()
+          yield* Fiber.interrupt(listening)
+        }
+      }
+      yield* nothingSince(before)
+    })
+  )
+
+  live(
+    "tries every address of a name",
+    Effect.gen(function* () {
+      const transport = yield* Transport
+      const listener = yield* owned(transport.listen(tcp("127.0.0.1", 0)))
+      if (listener.value.address._tag !== "TcpEndpoint") return assert.fail("no port")
+      const byName = tcp("localhost", listener.value.address.port)
+      const client = yield* transport.connect(byName)
+      yield* client.end(text("hello"))
+      const server = yield* listener.value.accept
+      assert.deepStrictEqual(yield* pullAll(server), text("hello"))
+      yield* server.end()
+      yield* listener.close
+      const error = yield* fails(transport.connect(byName), { reason: "ConnectionRefused", operation: "connect" })
+      assert.include(error.message, `could not connect to ${byName.toString()}: nothing listens there`)
+    })
+  )
+
+  live(
     "leaves no handle or timer behind",
     Effect.gen(function* () {
       const transport = NodeTransport.make({ lingerTimeout: "10 minutes" })
@@ -309,7 +344,11 @@ describe("NodeTransport", () => {
       const { close } = yield* owned(transport.connect(endpoint))
       const peer = yield* next
       yield* close
-      peer.destroy()
+      // A socket that still lingered would take this.
+      yield* until(() => {
+        peer.write("anybody there?")
+        return peer.destroyed
+      })
     })
   )
 
@@ -442,7 +481,7 @@ describe("NodeTransport.fromSocket", () => {
       const peer = yield* next
       peer.pipe(peer)
       assert.deepStrictEqual(yield* pullExactly(duplex, 5), text("hello"))
-      assert.deepStrictEqual(duplex.remoteAddress, Option.some(endpoint))
+      assertSome(duplex.remoteAddress, endpoint)
     })
   )
 
@@ -454,6 +493,9 @@ describe("NodeTransport.fromSocket", () => {
       const gone = yield* NodeTransport.fromSocket(near)
       yield* fails(gone.pull, { reason: "Closed", operation: "read" })
       yield* fails(gone.write(text("x")), { reason: "Closed", operation: "write" })
+      const longGone = yield* NodeTransport.fromSocket(near)
+      yield* fails(longGone.pull, { reason: "Closed", operation: "read" })
+      yield* fails(longGone.write(text("x")), { reason: "Closed", operation: "write" })
       yield* until(() => far.destroyed)
       const ended = yield* NodeTransport.fromSocket(far)
       yield* fails(ended.write(text("x")), { reason: "Closed", operation: "write" })
@@ -501,7 +543,7 @@ describe("NodeTransport.fromDuplex", () => {
       yield* Fiber.join(writing)
       assert.strictEqual(bytes.length, large.length)
       verify(0, bytes)
-      assert.deepStrictEqual(a.value.localAddress, Option.none())
+      assertNone(a.value.localAddress)
       yield* a.close
       yield* b.close
       assert.isTrue(left.destroyed && right.destroyed)
