@@ -1,62 +1,43 @@
-// rustls peer: deno run -A deno_peer.ts c PORT ca.crt [cert key] | s PORT chain.pem key     (Deno.connectTls / Deno.listenTls are rustls)
-const a = Deno.args
-const dec = new TextDecoder()
-const enc = new TextEncoder()
-if (a[0] === "c") {
-  const o: any = {
-    hostname: "localhost",
-    port: +a[1],
-    caCerts: [Deno.readTextFileSync(a[2])],
-    alpnProtocols: ["http/1.1"]
+// rustls peer (Deno.connectTls and Deno.listenTls are rustls). Either role echoes until close_notify.
+// client: deno run -A deno_peer.ts c PORT ca.crt [chain.pem key]
+// server: deno run -A deno_peer.ts s PORT chain.pem key          port 0 is any; the server says which
+declare const Deno: any
+const [role, port, ...files] = Deno.args
+const read = (file: string): string => Deno.readTextFileSync(file)
+
+const echo = async (connection: any): Promise<boolean> => {
+  try {
+    const { alpnProtocol } = await connection.handshake()
+    console.log(`OK alpn=${alpnProtocol}`)
+    const buffer = new Uint8Array(65_536)
+    for (let n = await connection.read(buffer); n !== null; n = await connection.read(buffer)) {
+      for (let done = 0; done < n; ) done += await connection.write(buffer.subarray(done, n))
+    }
+    console.log("CLOSED")
+    await connection.closeWrite()
+    return true
+  } catch (error) {
+    console.log(`FAIL ${error}`)
+    return false
+  } finally {
+    connection.close()
   }
-  if (a[3]) {
-    o.cert = Deno.readTextFileSync(a[3])
-    o.key = Deno.readTextFileSync(a[4])
-  }
-  const c = await Deno.connectTls(o)
-  const hs = await c.handshake()
-  await c.write(enc.encode("GET / HTTP/1.0\r\n\r\n"))
-  const b = new Uint8Array(16384)
-  const n = await c.read(b)
-  const t = dec.decode(b.subarray(0, n ?? 0))
-  console.log(
-    "OK alpn=" + hs.alpnProtocol,
-    t.split("\r\n")[0],
-    (t.match(/Protocol  : \S+/) ?? [""])[0],
-    (t.match(/Cipher    : \S+/) ?? [""])[0]
-  )
-  c.close()
+}
+
+if (role === "c") {
+  const [ca, cert, key] = files
+  const own = cert === undefined ? {} : { cert: read(cert), key: read(key) }
+  const options = { hostname: "localhost", port: Number(port), caCerts: [read(ca)], alpnProtocols: ["http/1.1"], ...own }
+  if (!(await echo(await Deno.connectTls(options)))) Deno.exit(1)
 } else {
-  const l = Deno.listenTls({
+  const [cert, key] = files
+  const listener = Deno.listenTls({
     hostname: "127.0.0.1",
-    port: +a[1],
-    cert: Deno.readTextFileSync(a[2]),
-    key: Deno.readTextFileSync(a[3]),
+    port: Number(port),
+    cert: read(cert),
+    key: read(key),
     alpnProtocols: ["http/1.1"]
   })
-  console.log("LISTENING")
-  for (;;) {
-    let c
-    try {
-      c = await l.accept()
-    } catch (e) {
-      console.log("FAIL accept " + e)
-      continue
-    }
-    ;(async () => {
-      try {
-        const hs = await c.handshake()
-        console.log("OK alpn=" + hs.alpnProtocol)
-        await c.read(new Uint8Array(4096))
-        await c.write(enc.encode("HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n"))
-        await c.closeWrite().catch(() => {})
-        c.close()
-      } catch (e) {
-        console.log("FAIL " + e)
-        try {
-          c.close()
-        } catch {}
-      }
-    })()
-  }
+  console.log(`LISTENING ${listener.addr.port}`)
+  for await (const connection of listener) void echo(connection)
 }

@@ -1,5 +1,8 @@
 /* mbed TLS peer (2.28 and 3.6). build: cc -o mbed_peer mbed_peer.c -lmbedtls -lmbedx509 -lmbedcrypto
- * client: mbed_peer c PORT 12|13|any ca.crt      server: mbed_peer s PORT 12|13|any chain.pem key */
+ * client: mbed_peer c PORT 12|13|any ca.crt [chain.pem key]
+ * server: mbed_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
+ * Port 0 is any; the server says which. Either role echoes until close_notify. */
+#include <arpa/inet.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
 #include <mbedtls/error.h>
@@ -15,26 +18,54 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 static int die(const char *w, int r) {
   char b[200];
   mbedtls_strerror(r, b, 200);
   printf("FAIL %s -0x%04x %s\n", w, -r, b);
   return 1;
 }
+/* What comes goes back, until close_notify. */
+static int echo(mbedtls_ssl_context *s) {
+  static unsigned char buf[16384];
+  int n, r, done;
+  for (;;) {
+    n = mbedtls_ssl_read(s, buf, sizeof buf);
+    if (n == MBEDTLS_ERR_SSL_WANT_READ || n == MBEDTLS_ERR_SSL_WANT_WRITE)
+      continue;
+#ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
+    if (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+      continue;
+#endif
+    if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
+      break;
+    if (n <= 0)
+      return die("read", n);
+    for (done = 0; done < n; done += r)
+      if ((r = mbedtls_ssl_write(s, buf + done, n - done)) < 0)
+        return die("write", r);
+  }
+  puts("CLOSED");
+  mbedtls_ssl_close_notify(s);
+  return 0;
+}
 int main(int c, char **v) {
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, 0, _IOLBF, 0);
+  if (c == 2 && !strcmp(v[1], "version")) {
+    puts(MBEDTLS_VERSION_STRING_FULL);
+    return 0;
+  }
   if (c < 5) {
     puts("usage");
     return 2;
   }
-  int srv = v[1][0] == 's', r, n;
-  unsigned char buf[16384];
+  int srv = v[1][0] == 's', r;
   mbedtls_entropy_context e;
   mbedtls_ctr_drbg_context g;
   mbedtls_ssl_config k;
   mbedtls_ssl_context s;
-  mbedtls_x509_crt ca;
+  mbedtls_x509_crt ca, own;
   mbedtls_pk_context pk;
   mbedtls_net_context l, f;
   mbedtls_entropy_init(&e);
@@ -42,6 +73,7 @@ int main(int c, char **v) {
   mbedtls_ssl_config_init(&k);
   mbedtls_ssl_init(&s);
   mbedtls_x509_crt_init(&ca);
+  mbedtls_x509_crt_init(&own);
   mbedtls_pk_init(&pk);
   mbedtls_net_init(&l);
   mbedtls_net_init(&f);
@@ -62,18 +94,27 @@ int main(int c, char **v) {
 #endif
   static const char *alpn[] = {"http/1.1", 0};
   mbedtls_ssl_conf_alpn_protocols(&k, alpn);
-  if ((r = mbedtls_x509_crt_parse_file(&ca, v[4])))
-    return die("crt", r);
-  if (srv) {
+  char *cert = srv ? v[4] : c > 6 ? v[5] : 0, *key = srv ? v[5] : c > 6 ? v[6] : 0, *anchor = srv ? (c > 6 ? v[6] : 0) : v[4];
+  if (cert) {
+    if ((r = mbedtls_x509_crt_parse_file(&own, cert)))
+      return die("crt", r);
 #if MBEDTLS_VERSION_NUMBER >= 0x03000000
-    r = mbedtls_pk_parse_keyfile(&pk, v[5], 0, mbedtls_ctr_drbg_random, &g);
+    r = mbedtls_pk_parse_keyfile(&pk, key, 0, mbedtls_ctr_drbg_random, &g);
 #else
-    r = mbedtls_pk_parse_keyfile(&pk, v[5], 0);
+    r = mbedtls_pk_parse_keyfile(&pk, key, 0);
 #endif
     if (r)
       return die("key", r);
-    if ((r = mbedtls_ssl_conf_own_cert(&k, &ca, &pk)))
+    if ((r = mbedtls_ssl_conf_own_cert(&k, &own, &pk)))
       return die("own", r);
+  }
+  if (anchor) {
+    if ((r = mbedtls_x509_crt_parse_file(&ca, anchor)))
+      return die("ca", r);
+    mbedtls_ssl_conf_ca_chain(&k, &ca, 0);
+    mbedtls_ssl_conf_authmode(&k, MBEDTLS_SSL_VERIFY_REQUIRED);
+  }
+  if (srv) {
     static mbedtls_ssl_cache_context cc;
     mbedtls_ssl_cache_init(&cc);
     mbedtls_ssl_conf_session_cache(&k, &cc, mbedtls_ssl_cache_get, mbedtls_ssl_cache_set);
@@ -83,7 +124,10 @@ int main(int c, char **v) {
       mbedtls_ssl_conf_session_tickets_cb(&k, mbedtls_ssl_ticket_write, mbedtls_ssl_ticket_parse, &tc);
     if ((r = mbedtls_net_bind(&l, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
       return die("bind", r);
-    puts("LISTENING");
+    struct sockaddr_in at;
+    socklen_t len = sizeof at;
+    getsockname(l.fd, (void *)&at, &len);
+    printf("LISTENING %d\n", ntohs(at.sin_port));
     if ((r = mbedtls_ssl_setup(&s, &k)))
       return die("setup", r);
     for (;;) {
@@ -98,17 +142,11 @@ int main(int c, char **v) {
         die("handshake", r);
         continue;
       }
-      printf("OK %s %s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s));
-      n = mbedtls_ssl_read(&s, buf, sizeof buf);
-      if (n > 0) {
-        const char *h = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-        mbedtls_ssl_write(&s, (void *)h, strlen(h));
-      }
-      mbedtls_ssl_close_notify(&s);
+      printf("OK %s %s alpn=%s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s),
+         mbedtls_ssl_get_alpn_protocol(&s) ? mbedtls_ssl_get_alpn_protocol(&s) : "");
+      echo(&s);
     }
   }
-  mbedtls_ssl_conf_ca_chain(&k, &ca, 0);
-  mbedtls_ssl_conf_authmode(&k, MBEDTLS_SSL_VERIFY_REQUIRED);
   if ((r = mbedtls_net_connect(&f, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
     return die("connect", r);
   if ((r = mbedtls_ssl_setup(&s, &k)))
@@ -119,21 +157,7 @@ int main(int c, char **v) {
     ;
   if (r)
     return die("handshake", r);
-  printf("OK %s %s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s));
-  const char *q = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
-  mbedtls_ssl_write(&s, (void *)q, strlen(q));
-  do
-    n = mbedtls_ssl_read(&s, buf, sizeof buf - 1);
-#ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
-  while (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET || n == MBEDTLS_ERR_SSL_WANT_READ);
-#else
-  while (n == MBEDTLS_ERR_SSL_WANT_READ);
-#endif
-  if (n > 0) {
-    buf[n] = 0;
-    printf("%.*s\n", (int)strcspn((char *)buf, "\r\n"), buf);
-  } else
-    die("read", n);
-  mbedtls_ssl_close_notify(&s);
-  return n <= 0;
+  printf("OK %s %s alpn=%s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s),
+         mbedtls_ssl_get_alpn_protocol(&s) ? mbedtls_ssl_get_alpn_protocol(&s) : "");
+  return echo(&s);
 }

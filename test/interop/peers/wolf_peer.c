@@ -1,6 +1,7 @@
-/* wolfSSL echo/HTTP peer. build: cc -o wolf_peer wolf_peer.c -lwolfssl
- * client: wolf_peer c PORT 12|13 ca.crt [cert key]     server: wolf_peer s PORT 12|13|any chain.pem key
- * [ca.crt-for-client-auth] */
+/* wolfSSL peer. build: cc -o wolf_peer wolf_peer.c -lwolfssl
+ * client: wolf_peer c PORT 12|13|any ca.crt [chain.pem key]
+ * server: wolf_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
+ * Port 0 is any; the server says which. Either role echoes until close_notify. */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -18,9 +19,35 @@ static int die(const char *w, WOLFSSL *s, int r) {
   printf("FAIL %s %d %s\n", w, e, b);
   return 1;
 }
+/* What comes goes back, until close_notify. */
+static int echo(WOLFSSL *s) {
+  static char buf[16384];
+  int n, r;
+  while ((n = wolfSSL_read(s, buf, sizeof buf)) > 0)
+    if ((r = wolfSSL_write(s, buf, n)) != n)
+      return die("write", s, r);
+  if (wolfSSL_get_error(s, n) != WOLFSSL_ERROR_ZERO_RETURN)
+    return die("read", s, n);
+  puts("CLOSED");
+  wolfSSL_shutdown(s);
+  return 0;
+}
+static const char *alpn(WOLFSSL *s) {
+  char *p = "";
+  unsigned short n;
+#ifdef HAVE_ALPN
+  if (wolfSSL_ALPN_GetProtocol(s, &p, &n) != WOLFSSL_SUCCESS)
+    p = "";
+#endif
+  return p;
+}
 int main(int c, char **v) {
   signal(SIGPIPE, SIG_IGN);
   setvbuf(stdout, 0, _IOLBF, 0);
+  if (c == 2 && !strcmp(v[1], "version")) {
+    puts(wolfSSL_lib_version());
+    return 0;
+  }
   if (c < 5) {
     puts("usage");
     return 2;
@@ -44,8 +71,7 @@ int main(int c, char **v) {
   a.sin_family = AF_INET;
   a.sin_port = htons(port);
   a.sin_addr.s_addr = inet_addr("127.0.0.1");
-  char buf[16384];
-  int n, r;
+  int r;
   if (srv) {
     if (wolfSSL_CTX_use_certificate_chain_file(x, v[4]) != 1)
       return die("cert", 0, 0);
@@ -55,8 +81,6 @@ int main(int c, char **v) {
       wolfSSL_CTX_load_verify_locations(x, v[6], 0);
       wolfSSL_CTX_set_verify(x, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, 0);
     }
-#ifdef HAVE_SESSION_TICKET
-#endif
 #ifdef WOLFSSL_EARLY_DATA
     wolfSSL_CTX_set_max_early_data(x, 4096);
 #endif
@@ -66,23 +90,24 @@ int main(int c, char **v) {
       perror("bind");
       return 1;
     }
-    puts("LISTENING");
+    socklen_t len = sizeof a;
+    getsockname(l, (void *)&a, &len);
+    printf("LISTENING %d\n", ntohs(a.sin_port));
     for (;;) {
       int f = accept(l, 0, 0);
       if (f < 0)
         continue;
       WOLFSSL *s = wolfSSL_new(x);
       wolfSSL_set_fd(s, f);
+#ifdef HAVE_ALPN
+      wolfSSL_UseALPN(s, "http/1.1", 8, WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
+#endif
       if ((r = wolfSSL_accept(s)) != 1) {
         die("accept", s, r);
       } else {
-        printf("OK %s %s resumed=%d\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s), wolfSSL_session_reused(s));
-        n = wolfSSL_read(s, buf, sizeof buf);
-        if (n > 0) {
-          const char *h = "HTTP/1.0 200 OK\r\nContent-Length: 3\r\n\r\nok\n";
-          wolfSSL_write(s, h, strlen(h));
-        }
-        wolfSSL_shutdown(s);
+        printf("OK %s %s alpn=%s resumed=%d\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s), alpn(s),
+               wolfSSL_session_reused(s));
+        echo(s);
       }
       wolfSSL_free(s);
       close(f);
@@ -110,15 +135,6 @@ int main(int c, char **v) {
   wolfSSL_check_domain_name(s, "localhost");
   if ((r = wolfSSL_connect(s)) != 1)
     return die("connect", s, r);
-  printf("OK %s %s\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s));
-  const char *q = "GET / HTTP/1.0\r\nHost: localhost\r\n\r\n";
-  wolfSSL_write(s, q, strlen(q));
-  n = wolfSSL_read(s, buf, sizeof buf - 1);
-  if (n > 0) {
-    buf[n] = 0;
-    printf("%.*s\n", (int)strcspn(buf, "\r\n"), buf);
-  } else
-    die("read", s, n);
-  wolfSSL_shutdown(s);
-  return n <= 0;
+  printf("OK %s %s alpn=%s\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s), alpn(s));
+  return echo(s);
 }
