@@ -5,6 +5,7 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -23,10 +24,11 @@ import type { Failure } from "./Report.ts"
 import * as Report from "./Report.ts"
 import * as Settings from "./Settings.ts"
 import type { StreamError } from "./StandardStreams.ts"
-import { BrokenPipe, input, printError, writeOutput } from "./StandardStreams.ts"
+import { BrokenPipe, input, writeOutput } from "./StandardStreams.ts"
 
 const open = Effect.fnUntraced(function* (values: ConnectValues) {
   const endpoint = yield* Settings.connectEndpoint(values)
+  const serverName = yield* Settings.serverName(values)
   const identity = yield* Settings.identities(values)
   const anchors = yield* Settings.anchors("--ca", values.ca)
   const context = yield* SecureContext.make({
@@ -39,7 +41,7 @@ const open = Effect.fnUntraced(function* (values: ConnectValues) {
   })
   return yield* TlsClient.connect(endpoint, {
     context,
-    ...(values.servername === undefined ? {} : { serverName: values.servername })
+    ...(serverName === undefined ? {} : { serverName })
   })
 })
 
@@ -74,7 +76,7 @@ const failureOf = (exit: Exit.Exit<void, TlsError | StreamError | BrokenPipe>): 
  */
 export const connect = (values: ConnectValues): Effect.Effect<void, Ended, FileSystem.FileSystem> => {
   let connection: TlsConnection | undefined
-  const print = (lines: ReadonlyArray<string>) => printError(lines.join("\n"))
+  const print = (lines: ReadonlyArray<string>) => Console.error(lines.join("\n"))
 
   const talk = Effect.gen(function* () {
     connection = yield* open(values)
@@ -88,7 +90,7 @@ export const connect = (values: ConnectValues): Effect.Effect<void, Ended, FileS
       if (values.json) {
         const remoteAddress = connection?.remoteAddress ?? Option.none()
         const said = Report.make({ role: "client", crypto, remoteAddress, info: connection?.info, error })
-        return printError(JSON.stringify(said))
+        return Console.error(JSON.stringify(said))
       }
       if (error === undefined || error._tag === "Interrupted") return Effect.void
       const [first, ...others] = Render.failure(error)

@@ -8,7 +8,7 @@ import * as Layer from "effect/Layer"
 import type { CryptoProvider } from "../core/CryptoProvider.ts"
 import type { Transport } from "../core/Transport.ts"
 import * as NodeTransport from "../layers/NodeTransport.ts"
-import { printErrorSync } from "./StandardStreams.ts"
+import { printError } from "./StandardStreams.ts"
 
 const provider = (name: "node" | "noble"): Layer.Layer<CryptoProvider> =>
   Layer.unwrapEffect(
@@ -23,7 +23,7 @@ const keyLog = (path: string): Layer.Layer<never> =>
   Layer.unwrapEffect(Effect.promise(async () => (await import("../layers/FileKeyLog.ts")).layer(path)))
 
 const trace: Layer.Layer<never> = Layer.unwrapEffect(
-  Effect.promise(async () => (await import("../layers/ConsoleHandshakeTrace.ts")).layer({ write: printErrorSync }))
+  Effect.promise(async () => (await import("../layers/ConsoleHandshakeTrace.ts")).layer({ write: printError }))
 )
 
 const systemTrust: Layer.Layer<never> = Layer.unwrapEffect(

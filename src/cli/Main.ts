@@ -9,6 +9,7 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -18,7 +19,7 @@ import * as Option from "effect/Option"
 import { createRequire } from "node:module"
 import { run } from "./Command.ts"
 import { codes, Ended, Interruption } from "./ExitCode.ts"
-import { endStreams, plainConsole, printError } from "./StandardStreams.ts"
+import { endStreams, printError, withConsole } from "./StandardStreams.ts"
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { readonly version: string }
 
@@ -26,7 +27,7 @@ const { version } = createRequire(import.meta.url)("../../package.json") as { re
 const logger = Logger.make(({ cause, logLevel, message }) => {
   const text = (Array.isArray(message) ? message : [message]).map(String).join(" ")
   const why = Cause.isEmpty(cause) ? "" : `\n${Cause.pretty(cause)}`
-  console.error(`effect-tls: ${logLevel.label.toLowerCase()}: ${text}${why}`)
+  printError(`effect-tls: ${logLevel.label.toLowerCase()}: ${text}${why}`)
 })
 
 const environment = Layer.mergeAll(
@@ -40,7 +41,7 @@ const program = (args: ReadonlyArray<string>) =>
   Either.match(run(version)(args), {
     onLeft: (problem) =>
       Effect.zipRight(
-        printError(`effect-tls: ${problem} (effect-tls ${args[0] ?? ""} --help tells more)`),
+        Console.error(`effect-tls: ${problem} (effect-tls ${args[0] ?? ""} --help tells more)`),
         new Ended({ code: codes.usage })
       ),
     onRight: (command) =>
@@ -70,10 +71,10 @@ export const main = (args: ReadonlyArray<string>): void => {
     const failure = Cause.failureOption(exit.cause)
     if (Option.isSome(failure) && failure.value instanceof Ended) return failure.value.code
     if (Cause.isInterruptedOnly(exit.cause)) return onSignal
-    console.error(`effect-tls: this is a defect of effect-tls\n${Cause.pretty(exit.cause)}`)
+    printError(`effect-tls: this is a defect of effect-tls\n${Cause.pretty(exit.cause)}`)
     return codes.failure
   }
-  plainConsole(program(args)).pipe(
+  withConsole(program(args)).pipe(
     Effect.provideService(Interruption, { expect: () => void (expected = true) }),
     Effect.provide(environment),
     NodeRuntime.runMain({

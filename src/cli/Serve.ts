@@ -5,6 +5,7 @@
  */
 import type * as FileSystem from "@effect/platform/FileSystem"
 import * as Cause from "effect/Cause"
+import * as Console from "effect/Console"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -24,7 +25,6 @@ import * as Render from "./Render.ts"
 import type { Failure } from "./Report.ts"
 import * as Report from "./Report.ts"
 import * as Settings from "./Settings.ts"
-import { printError, printOutput } from "./StandardStreams.ts"
 
 const check = (values: ServeValues): Effect.Effect<void, TlsConfigError> => {
   if (values.www && values.echo) return Settings.wrong("--www", "either --www or --echo, not both")
@@ -69,9 +69,9 @@ const makeContext = Effect.fnUntraced(function* (values: ServeValues) {
 const reporter = (values: ServeValues) => {
   const print = (options: Omit<Parameters<typeof Report.make>[0], "role" | "crypto">) =>
     Effect.flatMap(CryptoProvider, (crypto) => {
-      if (values.json) return printError(JSON.stringify(Report.make({ role: "server", crypto, ...options })))
+      if (values.json) return Console.error(JSON.stringify(Report.make({ role: "server", crypto, ...options })))
       const who = Option.match(options.remoteAddress, { onNone: () => "client", onSome: String })
-      return printError(
+      return Console.error(
         options.error === undefined
           ? `${who}: closed`
           : Render.failure(options.error)
@@ -83,7 +83,7 @@ const reporter = (values: ServeValues) => {
     opened: ({ info, remoteAddress }: TlsConnection) =>
       values.json
         ? Effect.void
-        : printError(
+        : Console.error(
             `${Option.match(remoteAddress, { onNone: () => "client", onSome: String })}: ${Render.summary(info)}`
           ),
     closed: ({ info, remoteAddress }: TlsConnection, exit: Exit.Exit<void, TlsError>) =>
@@ -118,7 +118,7 @@ const listen = Effect.fnUntraced(function* (values: ServeValues) {
   })
   // From here on a signal is how the server is meant to end.
   yield* Effect.map(Interruption, ({ expect }) => expect())
-  yield* printOutput(`listening on ${server.address}`)
+  yield* Console.log(`listening on ${server.address}`)
   return yield* Effect.never
 })
 
@@ -133,12 +133,12 @@ export const serve = (values: ServeValues): Effect.Effect<void, Ended, FileSyste
     Effect.catchTag("TlsConfigError", (error) => Effect.fail(Settings.renamed(values)(error))),
     Effect.tapError((error) =>
       values.json
-        ? printError(
+        ? Console.error(
             JSON.stringify(
               Report.make({ role: "server", crypto: undefined, remoteAddress: Option.none(), info: undefined, error })
             )
           )
-        : printError(`effect-tls: ${Render.failure(error).join("\n")}`)
+        : Console.error(`effect-tls: ${Render.failure(error).join("\n")}`)
     ),
     Effect.mapError((error) => new Ended({ code: codeOf(error) })),
     Effect.provide(Layers.fromValues({ ...values, systemTrust: false }))

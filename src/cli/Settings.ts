@@ -17,6 +17,7 @@ import type { Endpoint } from "../schema/Endpoint.ts"
 import * as Endpoints from "../schema/Endpoint.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import type { ProtocolOptions } from "../schema/ProtocolOptions.ts"
+import * as ServerName from "../schema/ServerName.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import { ConfigIssue, TlsConfigError } from "../schema/TlsError.ts"
 import * as Address from "./Address.ts"
@@ -56,6 +57,19 @@ export const connectEndpoint = (values: ConnectValues): Either.Either<Endpoint, 
   if (address === undefined) return Either.left(wrong("HOST:PORT", "say where to connect to, or --unix PATH"))
   return Either.mapLeft(Address.parse(address), (problem) => wrong("HOST:PORT", problem))
 }
+
+/**
+ * The name that `--servername` gives, judged before anybody is dialled.
+ *
+ * @since 0.1.0
+ * @category settings
+ */
+export const serverName = ({
+  servername
+}: ConnectValues): Either.Either<ServerName.ServerName | undefined, TlsConfigError> =>
+  servername === undefined
+    ? Either.right(undefined)
+    : Either.mapLeft(ServerName.parse(servername), (error) => wrong("--servername", error.message))
 
 /**
  * Where `serve` listens.
@@ -237,7 +251,8 @@ const options: ReadonlyArray<readonly [RegExp, (values: ConnectValues | ServeVal
   [/^identity(?:\[(\d+)\])?\.certificateChain/, (values, i) => `--cert ${values.cert[i] ?? ""}`],
   [/^identity(?:\[(\d+)\])?\.privateKey/, (values, i) => `--key ${values.key[i] ?? ""}`],
   [/^trust\.anchors/, (values) => ("ca" in values ? "--ca" : "--client-ca")],
-  [/^serverName/, () => "--servername"]
+  [/^serverName/, () => "--servername"],
+  [/^names/, () => "--self-signed"]
 ]
 
 const optionOf = (path: string, values: ConnectValues | ServeValues): string => {

@@ -48,8 +48,10 @@ export const input: Stream.Stream<Uint8Array, StreamError> = NodeStream.fromRead
 
 // Each write has its error; the event is that of all of them, and without a listener a crash.
 const ignore = () => {}
-const output = () =>
-  process.stdout.listeners("error").includes(ignore) ? process.stdout : process.stdout.on("error", ignore)
+const output = () => withoutCrash(process.stdout)
+const errors = () => withoutCrash(process.stderr)
+const withoutCrash = (stream: NodeJS.WriteStream) =>
+  stream.listeners("error").includes(ignore) ? stream : stream.on("error", ignore)
 
 /**
  * Writes to standard output, and completes when the bytes are out.
@@ -71,31 +73,12 @@ export const writeOutput = (chunks: Chunk.Chunk<Uint8Array>): Effect.Effect<void
   })
 
 /**
- * Prints a line, or several, to standard output.
+ * Prints a line, or several, to standard error: for callbacks. Effects use the Console.
  *
  * @since 0.1.0
  * @category printing
  */
-export const printOutput = (text: string): Effect.Effect<void> => Effect.sync(() => void output().write(`${text}\n`))
-
-/**
- * Prints a line, or several, to standard error.
- *
- * @since 0.1.0
- * @category printing
- */
-export const printError = (text: string): Effect.Effect<void> => Effect.sync(() => printErrorSync(text))
-
-/**
- * The same for callbacks.
- *
- * @since 0.1.0
- * @category printing
- */
-export const printErrorSync = (text: string): void => {
-  if (!process.stderr.listeners("error").includes(ignore)) process.stderr.on("error", ignore)
-  process.stderr.write(`${text}\n`)
-}
+export const printError = (text: string): void => void errors().write(`${text}\n`)
 
 /**
  * Waits for what was printed to be out.
@@ -104,29 +87,27 @@ export const printErrorSync = (text: string): void => {
  * @category printing
  */
 export const endStreams = (then: () => void): void => {
-  output().write("", () => process.stderr.write("", () => then()))
+  output().write("", () => errors().write("", () => then()))
 }
 
 const escapes = /\u001b\[[0-9;]*m/g
 
 /**
- * `@effect/cli` prints with colours whatever it prints to: they are taken out where nobody would see them.
+ * A Console on the standard streams. `@effect/cli` prints with colours whatever it prints to: they are taken out where
+ * nobody would see them.
  *
  * @since 0.1.0
  * @category printing
  */
-export const plainConsole = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const withConsole = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Console.consoleWith((console) => {
-    const plain =
-      (stream: NodeJS.WriteStream, print: (text: string) => Effect.Effect<void>) =>
-      (...args: ReadonlyArray<unknown>) => {
-        const text = args.map(String).join(" ").replace(/ +$/gm, "").trimEnd()
-        const colours = stream.isTTY && process.env["NO_COLOR"] === undefined
-        return print(colours ? text : text.replace(escapes, ""))
-      }
-    return Effect.withConsole(effect, {
-      ...console,
-      log: plain(process.stdout, printOutput),
-      error: plain(process.stderr, printError)
-    })
+    const print =
+      (stream: () => NodeJS.WriteStream) =>
+      (...args: ReadonlyArray<unknown>) =>
+        Effect.sync(() => {
+          const text = args.map(String).join(" ").replace(/ +$/gm, "").trimEnd()
+          const colours = stream().isTTY && process.env["NO_COLOR"] === undefined
+          stream().write(`${colours ? text : text.replace(escapes, "")}\n`)
+        })
+    return Effect.withConsole(effect, { ...console, log: print(output), error: print(errors) })
   })
