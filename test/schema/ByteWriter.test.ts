@@ -13,6 +13,14 @@ describe("ByteWriter", () => {
     const writer = new ByteWriter(1)
     writer.vector8((a) => a.vector16((b) => b.vector24((c) => c.raw(new Uint8Array(200).fill(7)))))
     assert.strictEqual(toHex(writer.finish()), `cd00cb0000c8${"07".repeat(200)}`)
+    const prefix = (length: number, width: 16 | 24) => {
+      const body = (w: ByteWriter) => w.raw(new Uint8Array(length))
+      return toHex((width === 16 ? new ByteWriter().vector16(body) : new ByteWriter().vector24(body)).finish()).slice(
+        0,
+        width / 4
+      )
+    }
+    assert.deepStrictEqual([prefix(0x0102, 16), prefix(0x8001, 16), prefix(0x018203, 24)], ["0102", "8001", "018203"])
   })
 
   it.each<readonly [string, number, (writer: ByteWriter, value: number) => unknown]>([
@@ -25,6 +33,10 @@ describe("ByteWriter", () => {
       assert.throws(() => write(new ByteWriter(), value), RangeError)
     }
     write(new ByteWriter(), tooLarge - 1)
+  })
+
+  it("says what does not fit", () => {
+    assert.throws(() => new ByteWriter().uint16(65_536), "65536 is not a whole number of 16 bits")
   })
 
   it("refuses a vector that does not fit its length", () => {

@@ -185,6 +185,7 @@ describe("the ClientHello at the start of a stream", () => {
   it.each<readonly [string, string, string]>([
     ["HTTP", "474554202f", "ClientHello record: a record of the type 71, not of handshake messages (at byte 0)"],
     ["its first byte", "47", "ClientHello record: a record of the type 71, not of handshake messages (at byte 0)"],
+    ["its version", "1602", "ClientHello record: not the version of a TLS record (at byte 1)"],
     ["SSL 2", "16020100", "ClientHello record: not the version of a TLS record (at byte 1)"],
     ["an empty record", "1603010000", "ClientHello record: a record of 0 bytes, 1 to 16384 expected (at byte 3)"],
     ["a long record", "1603014001", "ClientHello record: a record of 16385 bytes, 1 to 16384 expected (at byte 3)"],
@@ -225,6 +226,10 @@ describe("the ClientHello at the start of a stream", () => {
     assert.deepStrictEqual(Schema.encodeSync(ClientHelloFromRecords)(full), stream)
     const long = hello({ _tag: "Unknown", type: extensionType(21), body: new Uint8Array(40_000) })
     assert.deepStrictEqual(Schema.encodeSync(ClientHelloFromRecords)(long), records(encode(long), 16_384))
+    assert.deepStrictEqual(Schema.decodeSync(ClientHelloFromRecords)(records(encode(long), 16_384)), long)
+    const exact = hello({ _tag: "Unknown", type: extensionType(21), body: new Uint8Array(2 * 16_384 - 55) })
+    assert.strictEqual(encode(exact).length, 2 * 16_384)
+    assert.deepStrictEqual(Schema.encodeSync(ClientHelloFromRecords)(exact), records(encode(exact), 16_384))
     const cut = Schema.decodeEither(ClientHelloFromRecords)(stream.subarray(0, 100))
     assert(Either.isLeft(cut))
     assert.include(cut.left.message, "the stream ends within the ClientHello (at byte 100)")

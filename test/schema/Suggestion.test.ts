@@ -15,6 +15,13 @@ describe("Suggestion", () => {
     ["x25529", groups, "x25519"],
     ["secp256", groups, "secp256r1"],
     ["secp384", groups, "secp384r1"],
+    // Two letters exchanged, two too many, and a third of the name at most.
+    ["y449", groups, "x448"],
+    ["x2551999", groups, "x25519"],
+    ["x25", groups, undefined],
+    ["LS_AES_256_GCM_SH", suites, "TLS_AES_256_GCM_SHA384"],
+    ["LS_AES_256_GCM_S", suites, undefined],
+    ["xa", ["xb", "xc"], "xb"],
     ["", groups, undefined],
     ["banana", groups, undefined],
     ["x25519", [], undefined]
