@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+export * as ConsoleHandshakeTrace from "./layers/ConsoleHandshakeTrace.ts"
 export * as FileKeyLog from "./layers/FileKeyLog.ts"
 export * as NodeCrypto from "./layers/NodeCrypto.ts"
 export * as NodeTls from "./layers/NodeTls.ts"

@@ -86,20 +86,23 @@ export const schemeFits = ({ key: wanted }: SignatureSchemeInfo, key: PublicKey)
   wanted._tag === key._tag && (wanted._tag !== "Ec" || (key._tag === "Ec" && wanted.curve === key.curve))
 
 /**
- * The signatures we accept, as extensions of a ClientHello or CertificateRequest. Schemes for certificates only stand in signature_algorithms too, since that is where servers look; when that says more
- * than certificates may have, signature_algorithms_cert says what they may (RFC 9846 §4.2.3).
+ * The signatures we accept, as extensions of a ClientHello or CertificateRequest. What signs certificates only stands in
+ * signature_algorithms too, since that is where servers look, and no handshake can be signed with it. Where certificates
+ * may have more or less than that, signature_algorithms_cert says what (RFC 9846 §4.2.3).
  *
  * @since 0.1.0
  * @category signatures
  */
 export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Extension> => {
-  const forCertificates = policy.certificateSignatureSchemes.map((scheme) => scheme.code)
-  const schemes = Arr.dedupe([...policy.signatureSchemes.map((scheme) => scheme.code), ...forCertificates])
+  const forCertificates = policy.certificateSignatureSchemes
+  const schemes = Arr.dedupe(
+    [...policy.signatureSchemes, ...forCertificates.filter(({ handshake }) => !handshake)].map(({ code }) => code)
+  )
+  const isSame =
+    forCertificates.length === schemes.length && forCertificates.every(({ code }) => schemes.includes(code))
   return [
     { _tag: "SignatureAlgorithms", schemes },
-    ...(forCertificates.length < schemes.length
-      ? [{ _tag: "SignatureAlgorithmsCert" as const, schemes: forCertificates }]
-      : [])
+    ...(isSame ? [] : [{ _tag: "SignatureAlgorithmsCert" as const, schemes: forCertificates.map(({ code }) => code) }])
   ]
 }
 
@@ -151,26 +154,23 @@ export const guardCrypto = <A>(
   )
 
 /**
- * The certificates of a Certificate message, decoded, or none where the peer has none to show.
+ * The certificates of a Certificate message, decoded, leaf first, or none where the peer has none to show. Only the leaf
+ * must decode: of the others any that help are taken.
  *
  * @since 0.1.0
  * @category certificates
  */
-export const decodeChain = (
-  message: Message.Certificate
-): Effect.Effect<ReadonlyArray<Certificate.Certificate>, CertificateError> =>
-  Effect.forEach(message.entries, ({ certificate }, depth) =>
-    Either.mapLeft(
-      Certificate.decodeCached(certificate),
-      (error) =>
-        new CertificateError({
-          reason: "Malformed",
-          message: `certificate ${depth}: ${error.message}`,
-          depth,
-          chain: []
-        })
-    )
-  )
+export const decodeChain = ({
+  entries
+}: Message.Certificate): Either.Either<ReadonlyArray<Certificate.Certificate>, CertificateError> => {
+  const [leaf, ...others] = entries.map(({ certificate }) => Certificate.decodeCached(certificate))
+  if (leaf === undefined) return Either.right([])
+  return Either.mapBoth(leaf, {
+    onLeft: ({ message }) =>
+      new CertificateError({ reason: "Malformed", message: `certificate 0: ${message}`, depth: 0, chain: [] }),
+    onRight: (certificate) => [certificate, ...Arr.getRights(others)]
+  })
+}
 
 /**
  * Checks a CertificateVerify. `transcript` is the hash up to the Certificate message.

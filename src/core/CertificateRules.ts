@@ -169,43 +169,43 @@ const authorityUsage: Rule = ({ keyUsage }) =>
     ? undefined
     : { reason: "KeyUsage", detail: "its key usage does not include issuing certificates (keyCertSign)" }
 
-const malformed = (detail: string): Problem => ({ reason: "Malformed", detail })
+const nonconforming = (detail: string): Problem => ({ reason: "Nonconforming", detail })
 
 /** The MUSTs of RFC 5280 §4 that no other rule needs. */
 const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) => {
-  if (certificate.issuer.isEmpty) return malformed("its issuer has no name (RFC 5280 §4.1.2.4)")
+  if (certificate.issuer.isEmpty) return nonconforming("its issuer has no name (RFC 5280 §4.1.2.4)")
   if (position === "authority" && certificate.subject.isEmpty) {
-    return malformed("it is an authority without a name (RFC 5280 §4.1.2.6)")
+    return nonconforming("it is an authority without a name (RFC 5280 §4.1.2.6)")
   }
   if (conformance === "practice") return undefined
 
   const selfSigned = isAnchor && certificate.isSelfIssued
   const { authorityKeyIdentifier, basicConstraints } = certificate
   const isCa = basicConstraints?.ca === true
-  if (certificate.version !== 3) return malformed("it is not of version 3")
+  if (certificate.version !== 3) return nonconforming("it is not of version 3")
   if (certificate.serial.length > 20 || certificate.serial[0]! >= 0x80) {
-    return malformed("its serial number is negative or longer than 20 bytes (RFC 5280 §4.1.2.2)")
+    return nonconforming("its serial number is negative or longer than 20 bytes (RFC 5280 §4.1.2.2)")
   }
   if (isCa && certificate.extension("BasicConstraints")?.critical === false) {
-    return malformed("its basic constraints are not critical (RFC 5280 §4.2.1.9)")
+    return nonconforming("its basic constraints are not critical (RFC 5280 §4.2.1.9)")
   }
   if (certificate.nameConstraints !== undefined) {
-    if (!isCa) return malformed("it has name constraints without being an authority (RFC 5280 §4.2.1.10)")
+    if (!isCa) return nonconforming("it has name constraints without being an authority (RFC 5280 §4.2.1.10)")
     const ill = NameConstraints.problem(certificate.nameConstraints)
-    if (ill !== undefined) return malformed(ill)
+    if (ill !== undefined) return nonconforming(ill)
   }
   if (certificate.extension("PolicyConstraints")?.critical === false) {
-    return malformed("its policy constraints are not critical (RFC 5280 §4.2.1.11)")
+    return nonconforming("its policy constraints are not critical (RFC 5280 §4.2.1.11)")
   }
   if (isCa && certificate.subjectKeyIdentifier === undefined) {
-    return malformed("it is an authority without a subject key identifier (RFC 5280 §4.2.1.2)")
+    return nonconforming("it is an authority without a subject key identifier (RFC 5280 §4.2.1.2)")
   }
   if (authorityKeyIdentifier?.keyIdentifier === undefined && !selfSigned) {
-    return malformed("it has no authority key identifier (RFC 5280 §4.2.1.1)")
+    return nonconforming("it has no authority key identifier (RFC 5280 §4.2.1.1)")
   }
   const names = certificate.extension("SubjectAltName")
   if (certificate.subject.isEmpty && names?.critical !== true) {
-    return malformed("it has no subject, and its names are not critical (RFC 5280 §4.2.1.6)")
+    return nonconforming("it has no subject, and its names are not critical (RFC 5280 §4.2.1.6)")
   }
   return conformance === "webpki" ? conformsToBaseline(certificate, position, selfSigned) : undefined
 }
@@ -218,12 +218,12 @@ const conformsToBaseline = (
 ): Problem | undefined => {
   const { authorityKeyIdentifier, extendedKeyUsage } = certificate
   if (isRoot && (authorityKeyIdentifier?.issuer !== undefined || authorityKeyIdentifier?.serialNumber !== undefined)) {
-    return malformed("it is a root whose authority key identifier has an issuer or serial number (BR 7.1.2.1.3)")
+    return nonconforming("it is a root whose authority key identifier has an issuer or serial number (BR 7.1.2.1.3)")
   }
   if (isRoot && extendedKeyUsage !== undefined)
-    return malformed("it is a root with an extended key usage (BR 7.1.2.1.2)")
+    return nonconforming("it is a root with an extended key usage (BR 7.1.2.1.2)")
   return position === "leaf" && extendedKeyUsage?.includes(oids.anyExtendedKeyUsage) === true
-    ? malformed("its extended key usage includes any (BR 7.1.2.7.10)")
+    ? nonconforming("its extended key usage includes any (BR 7.1.2.7.10)")
     : undefined
 }
 

@@ -35,6 +35,11 @@ const certificateReasons = {
     alert: "bad_certificate",
     hint: "The peer's certificate is not valid DER X.509."
   },
+  Nonconforming: {
+    code: "CERT_REJECTED",
+    alert: "bad_certificate",
+    hint: "A certificate breaks the rules that certificates have to keep (RFC 5280)."
+  },
   UnknownIssuer: {
     code: "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
     alert: "unknown_ca",

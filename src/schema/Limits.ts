@@ -37,6 +37,12 @@ export const Limits = Schema.Struct({
   intermediates: limit(0),
   /** Signatures verified while looking for one path. */
   pathSignatures: limit(),
+  /** Comparisons of a name with a CA's name constraints. */
+  nameConstraintComparisons: limit(),
+  /** Bits of an RSA key in a certificate, at least. */
+  rsaModulusMin: limit(1024),
+  /** Bits of an RSA key in a certificate, at most. */
+  rsaModulusMax: limit(2048),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
   recordsPerKey: limit(4)
 })
@@ -64,5 +70,8 @@ export const defaults: Limits = {
   rejectedEarlyData: 16_384,
   intermediates: 10,
   pathSignatures: 100,
+  nameConstraintComparisons: 100_000,
+  rsaModulusMin: 2048,
+  rsaModulusMax: 8192,
   recordsPerKey: 2 ** 48
 }
