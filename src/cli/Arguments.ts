@@ -95,7 +95,9 @@ export const order = (args: ReadonlyArray<string>, syntax: Syntax): Either.Eithe
       return Either.left(`${name} is ${known.choices.join(" or ")}, found ${JSON.stringify(value)}`)
     }
     if (attached === undefined) i++
-    options.push(name, value)
+    // `@effect/cli` sees this one only in front.
+    if (name === logLevel[0]) options.unshift(name, value)
+    else options.push(name, value)
   }
   const excess = positional[syntax.positional]
   if (excess !== undefined) return Either.left(`${JSON.stringify(excess)} is one argument too many`)

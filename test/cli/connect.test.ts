@@ -129,7 +129,8 @@ describe("effect-tls connect", () => {
     const orders = [
       ["connect", "--json", "--ca", made.ca.certFile, `localhost:${port}`],
       ["connect", `--ca=${made.stranger.certFile}`, `localhost:${port}`, `--ca=${made.ca.certFile}`, "--json"],
-      ["connect", "--servername", "server.test", "--json", "--ca", made.ca.certFile, "--", `127.0.0.1:${port}`]
+      ["connect", "--servername", "server.test", "--json", "--ca", made.ca.certFile, "--", `127.0.0.1:${port}`],
+      ["connect", "--ca", made.ca.certFile, `localhost:${port}`, "--json", "--log-level", "debug"]
     ]
     const names = await Promise.all(
       orders.map(async (args) => {
@@ -138,7 +139,7 @@ describe("effect-tls connect", () => {
         return command.json()[0]!["serverName"]
       })
     )
-    assert.deepStrictEqual(names, ["localhost", "localhost", "server.test"])
+    assert.deepStrictEqual(names, ["localhost", "localhost", "server.test", "localhost"])
   })
 
   it("speaks to a Unix socket", async () => {
