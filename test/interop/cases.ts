@@ -153,3 +153,36 @@ export const includes = (info: Info, expected: Partial<Info>) => {
 
 /** What OpenSSL writes when it has received an alert. */
 export const alerted = (alert: Alert.AlertName): RegExp => new RegExp(`SSL alert number ${Alert.fromName(alert)}\\b`)
+
+/** Certificates of a client that our server refuses. */
+export const clientRefusals: ReadonlyArray<{
+  readonly name: string
+  readonly issued: (pki: Pki) => Issued | undefined
+  readonly reason: TlsError.CertificateReason
+  readonly alert: Alert.AlertName
+}> = [
+  {
+    name: "no client certificate",
+    issued: () => undefined,
+    reason: "NoCertificate",
+    alert: "certificate_required"
+  },
+  {
+    name: "a client certificate of an unknown root",
+    issued: (pki) => pki.strangeClient,
+    reason: "MissingIntermediate",
+    alert: "unknown_ca"
+  },
+  {
+    name: "an expired client certificate",
+    issued: (pki) => pki.expiredClient,
+    reason: "Expired",
+    alert: "certificate_expired"
+  },
+  {
+    name: "a server's certificate of a client",
+    issued: (pki) => pki.server.p256,
+    reason: "ExtendedKeyUsage",
+    alert: "unsupported_certificate"
+  }
+]

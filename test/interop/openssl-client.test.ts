@@ -1,7 +1,7 @@
 /** OpenSSL's `s_client` and our server. */
 import { assert } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { type Alert, Endpoint, SecureContext, type TlsError } from "effect-tls"
+import { type Alert, Endpoint, SecureContext } from "effect-tls"
 import { readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe } from "vitest"
@@ -223,38 +223,7 @@ describe.skipIf(OpenSsl.system.missing)(
         )
       }))
 
-    const clientRefusals: ReadonlyArray<{
-      readonly name: string
-      readonly issued: (pki: Pki) => Issued | undefined
-      readonly reason: TlsError.CertificateReason
-      readonly alert: Alert.AlertName
-    }> = [
-      {
-        name: "no client certificate",
-        issued: () => undefined,
-        reason: "NoCertificate",
-        alert: "certificate_required"
-      },
-      {
-        name: "a client certificate of an unknown root",
-        issued: (pki) => pki.strangeClient,
-        reason: "MissingIntermediate",
-        alert: "unknown_ca"
-      },
-      {
-        name: "an expired client certificate",
-        issued: (pki) => pki.expiredClient,
-        reason: "Expired",
-        alert: "certificate_expired"
-      },
-      {
-        name: "a server's certificate of a client",
-        issued: (pki) => pki.server.p256,
-        reason: "ExtendedKeyUsage",
-        alert: "unsupported_certificate"
-      }
-    ]
-    for (const { alert, issued, name, reason } of clientRefusals) {
+    for (const { alert, issued, name, reason } of Cases.clientRefusals) {
       for (const clientAuthentication of ["request", "require"] as const) {
         if (clientAuthentication === "request" && reason === "NoCertificate") continue
         test(`we ${clientAuthentication} and refuse ${name}`, () =>

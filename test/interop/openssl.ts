@@ -5,7 +5,8 @@ import { spawnSync } from "node:child_process"
 import * as Cases from "./cases.ts"
 import type { OurServer, Protocol } from "./ours.ts"
 import { type Issued, kinds, type Pki } from "./pki.ts"
-import { type Peer, type PeerFailure, start, type StartOptions } from "./process.ts"
+import { type Peer, start, type StartOptions } from "./process.ts"
+import type { PeerFailure } from "./watch.ts"
 
 export interface OpenSsl {
   readonly command: ReadonlyArray<string>

@@ -1,9 +1,7 @@
 /** A peer that is a program: started, watched line by line, fed, and gone with the test's Scope. */
 import { spawn } from "node:child_process"
 import { Effect, Exit, type Scope } from "effect"
-
-/** Longer than anything should take, shorter than a test may: so that a test fails with the peer's output. */
-const patience = "8 seconds"
+import { type PeerFailure, Watched } from "./watch.ts"
 
 export interface Peer {
   /** Everything the program wrote so far, standard output and error as they came. */
@@ -19,10 +17,6 @@ export interface Peer {
   readonly kill: Effect.Effect<void>
   /** Its exit code, or the signal that ended it. */
   readonly exit: Effect.Effect<number | string, PeerFailure>
-}
-
-export class PeerFailure extends Error {
-  readonly _tag = "PeerFailure"
 }
 
 export interface StartOptions {
@@ -54,9 +48,9 @@ export const start = (
           chunks: [] as Array<Uint8Array>,
           length: 0,
           ended: undefined as number | string | undefined,
-          watchers: new Set<() => void>()
+          watched: new Watched()
         }
-        const changed = () => state.watchers.forEach((look) => look())
+        const { changed } = state.watched
         child.stdout.on("data", (chunk: Buffer) => {
           const data = options.data === "not ASCII" ? chunk.filter((byte) => byte > 127) : chunk
           state.chunks.push(data)
@@ -81,29 +75,24 @@ export const start = (
         return state
       }),
       (state, exit) =>
-        Effect.async<void>((resume) => {
+        Effect.suspend(() => {
           if (Exit.isFailure(exit)) console.error(`${command} ${args.join(" ")}\n${state.text}`)
-          if (state.ended !== undefined || state.child.pid === undefined) return resume(Effect.void)
-          state.watchers.add(() => state.ended !== undefined && resume(Effect.void))
+          if (state.ended !== undefined || state.child.pid === undefined) return Effect.void
           killGroup(state.child.pid)
+          return Effect.ignore(
+            state.watched.until(
+              "it was killed",
+              () => state.ended,
+              () => undefined
+            )
+          )
         })
     ),
     (state) => {
-      const until = <A>(what: string, look: () => A | undefined): Effect.Effect<A, PeerFailure> => {
-        const failure = (problem: string) =>
-          new PeerFailure(`${problem} before ${what}: ${command} ${args.join(" ")}\n${state.text}`)
-        return Effect.async<A, PeerFailure>((resume) => {
-          const watch = () => {
-            const found = look()
-            if (found === undefined && state.ended === undefined) return
-            state.watchers.delete(watch)
-            resume(found === undefined ? Effect.fail(failure(`it ended (${state.ended})`)) : Effect.succeed(found))
-          }
-          state.watchers.add(watch)
-          watch()
-          return Effect.sync(() => void state.watchers.delete(watch))
-        }).pipe(Effect.timeoutFail({ duration: patience, onTimeout: () => failure("time was up") }))
-      }
+      const until = <A>(what: string, look: () => A | undefined): Effect.Effect<A, PeerFailure> =>
+        state.watched.until(`${what}: ${command} ${args.join(" ")}`, look, () =>
+          state.ended === undefined ? undefined : `it ended (${state.ended})`
+        )
       return {
         output: Effect.sync(() => state.text),
         saw: (pattern) => until(`it said ${pattern}`, () => pattern.exec(state.text) ?? undefined),
