@@ -16,8 +16,8 @@ import type { TransportError } from "../schema/TlsError.ts"
 import { closed, failed } from "./NodeTransportError.ts"
 
 /**
- * - `readAhead`: how many bytes a connection takes in before anybody pulls them, 64 KiB by default. A chunk that
- *   crosses the mark is still kept, and so is what Node's own stream buffer holds; past that the kernel's buffers fill
+ * - `readAhead`: how many bytes a connection takes in before anybody pulls them, 64 KiB by default. The chunk that
+ *   crosses the mark is kept too, and so is what Node's own stream buffer holds; past that the kernel's buffers fill
  *   and the peer waits.
  * - `lingerTimeout`: how long closing a connection may wait for the peer to take what was written and to end, 1 second
  *   by default.
@@ -129,7 +129,8 @@ class Connection implements Duplex {
     this.chunks.push(chunk)
     this.buffered += chunk.length
     this.readable.unsafeOpen()
-    this.paused = this.buffered >= this.limits.readAhead
+    // More than, so that a stream of full reads that are pulled as they come does not pause at each.
+    this.paused = this.buffered > this.limits.readAhead
     return !this.paused
   }
 
@@ -160,7 +161,7 @@ class Connection implements Duplex {
     const chunk = this.chunks.shift()
     if (chunk !== undefined) {
       this.buffered -= chunk.length
-      if (this.paused && this.buffered < this.limits.readAhead) {
+      if (this.paused && this.buffered <= this.limits.readAhead) {
         this.paused = false
         this.stream.resume()
       }
@@ -461,7 +462,8 @@ export const make = (options?: NodeTransportOptions): TransportService => {
  * TCP and Unix domain sockets.
  *
  * Sockets have Nagle's algorithm off and are half-open: an end of the peer's does not end ours. Aborting a TCP
- * connection resets it; the peer of a Unix socket, which knows no resets, sees an end.
+ * connection resets it; the peer of a Unix socket, which knows no resets, sees an end. On Node 20 and 22 a reset that
+ * comes before the last bytes were pulled may look like an end, after those bytes: libuv does not tell them apart then.
  *
  * @since 0.1.0
  * @category layers

@@ -223,7 +223,7 @@ describe("NodeTransport", () => {
     "delivers what Node had buffered when a write meets the reset",
     Effect.gen(function* () {
       const { client, server } = yield* connected(loopback)
-      yield* client.write(pattern(0, 100_000))
+      yield* client.write(pattern(0, 170_000))
       yield* settled(() => undefined)
       yield* client.abort
       yield* settled(() => undefined)
@@ -231,7 +231,7 @@ describe("NodeTransport", () => {
         reason: "ConnectionReset",
         operation: "write"
       })
-      verify(0, yield* pullExactly(server, 100_000))
+      verify(0, yield* pullExactly(server, 170_000))
       yield* fails(server.pull, { reason: "ConnectionReset", operation: "read" })
     })
   )
