@@ -296,15 +296,16 @@ export class HandshakeChannel {
 
   // -- keys -----------------------------------------------------------------------------------------------------------
 
+  /** Fails unless all that the peer's records hold so far has been expected: keys change between records only. */
+  readonly boundary: Effect.Effect<void, HandshakeError> = Effect.suspend(() =>
+    this.#ahead !== undefined || this.#reassembly.pending
+      ? this.fail("UnexpectedMessage", "a handshake message crosses a change of keys")
+      : Effect.void
+  )
+
   /** Opens records with this secret's keys from the next record on. Bytes of a message begun under the old are fatal. */
   changeReadKeys(schedule: KeySchedule, secret: TrafficSecret, stage: "handshake" | "application") {
-    return Effect.suspend(() => {
-      if (this.#ahead !== undefined || this.#reassembly.pending) {
-        return this.fail("UnexpectedMessage", "a handshake message crosses a change of keys")
-      }
-      this.unsafeChangeReadKeys(schedule, secret, stage)
-      return Effect.void
-    })
+    return Effect.map(this.boundary, () => this.unsafeChangeReadKeys(schedule, secret, stage))
   }
 
   /** The same where the caller has seen that no message is half read. */

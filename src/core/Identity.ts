@@ -6,6 +6,7 @@
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import { toLatin1 } from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { ClientHello } from "../schema/HandshakeMessage.ts"
 import type { ServerName } from "../schema/ServerName.ts"
@@ -66,9 +67,8 @@ const sameAlgorithm = (a: SignatureSchemeInfo["algorithm"], b: SignatureSchemeIn
   a._tag === b._tag && (!("hash" in a) || !("hash" in b) || a.hash === b.hash)
 
 /** Whether every signature in the chain is one that the peer accepts in certificates. */
-const chainIsAcceptable = (identity: Identity, acceptable: Acceptable): boolean => {
-  const accepted = acceptable.certificateSignatureSchemes.flatMap((code) => SignatureScheme.info(code) ?? [])
-  return identity.certificateChain.every((certificate) => {
+const chainIsAcceptable = (identity: Identity, accepted: ReadonlyArray<SignatureSchemeInfo>): boolean =>
+  identity.certificateChain.every((certificate) => {
     const algorithm = certificate.signatureAlgorithm.algorithm
     // A self-signed certificate's signature is not verified by anybody.
     return (
@@ -76,13 +76,13 @@ const chainIsAcceptable = (identity: Identity, acceptable: Acceptable): boolean 
       (algorithm !== undefined && accepted.some((scheme) => sameAlgorithm(scheme.algorithm, algorithm)))
     )
   })
-}
 
-const leadsTo = (identity: Identity, authorities: ReadonlyArray<Uint8Array>): boolean =>
-  authorities.length === 0 ||
-  identity.certificateChain.some((certificate) =>
-    authorities.some((authority) => certificate.issuer.equalsDer(authority))
-  )
+const leadsTo = (identity: Identity, authorities: ReadonlySet<string>): boolean =>
+  authorities.size === 0 || identity.certificateChain.some(({ issuer }) => authorities.has(toLatin1(issuer.der)))
+
+/** The schemes of a list that we know, in its order. A peer's list may be very long, and is gone through once. */
+const known = (codes: ReadonlyArray<SignatureScheme.SignatureScheme>): ReadonlyArray<SignatureSchemeInfo> =>
+  [...new Set(codes)].flatMap((code) => SignatureScheme.info(code) ?? [])
 
 /**
  * The identity to show: the first that can sign with a scheme of the peer's. Of several, one that carries the name
@@ -96,19 +96,20 @@ export const choose = (
   ours: ReadonlyArray<SignatureSchemeInfo>,
   acceptable: Acceptable
 ): Option.Option<ChosenIdentity> => {
+  const schemes = known(acceptable.signatureSchemes).filter((scheme) => scheme.handshake && ours.includes(scheme))
+  const forCertificates = known(acceptable.certificateSignatureSchemes)
+  const authorities = new Set(acceptable.authorities.map(toLatin1))
   const usable = identities.flatMap((identity): ReadonlyArray<ChosenIdentity & { readonly rank: number }> => {
-    const scheme = acceptable.signatureSchemes.find(
-      (code) => identity.privateKey.schemes.includes(code) && ours.some((info) => info.code === code && info.handshake)
-    )
+    const scheme = schemes.find(({ code }) => identity.privateKey.schemes.includes(code))
     if (scheme === undefined) return []
     const named =
       Option.isNone(acceptable.serverName) ||
       ServerIdentity.matches(acceptable.serverName.value, identity.certificateChain[0])
     const rank =
       (named ? 4 : 0) +
-      (leadsTo(identity, acceptable.authorities) ? 2 : 0) +
-      (chainIsAcceptable(identity, acceptable) ? 1 : 0)
-    return [{ identity, scheme: SignatureScheme.info(scheme)!, rank }]
+      (leadsTo(identity, authorities) ? 2 : 0) +
+      (chainIsAcceptable(identity, forCertificates) ? 1 : 0)
+    return [{ identity, scheme, rank }]
   })
   return Option.fromNullable(
     usable.reduce<(typeof usable)[number] | undefined>(

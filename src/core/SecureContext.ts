@@ -494,8 +494,8 @@ const checkServer = ({ identities, resolveIdentity, trust }: SecureContext): Eit
   return Either.right(undefined)
 }
 
-/** More names than this would make a CertificateRequest that peers refuse. */
-const announcedAuthorities = 100
+/** More bytes of names than this would make a CertificateRequest that peers refuse. */
+const announcedBytes = 16_384
 
 const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "client" | "server"): HandshakePolicy => {
   const announce = trust.announceAuthorities ?? role === "server"
@@ -505,6 +505,7 @@ const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "clie
     verifier:
       trust.verifier ?? (trust.anchors === undefined ? Verifiers.webPkiCurrent : Verifiers.webPki(trust.anchors)),
     clientAuthentication: trust.clientAuthentication ?? "none",
-    authorities: announce && authorities.length <= announcedAuthorities ? authorities : []
+    authorities:
+      announce && authorities.reduce((length, name) => length + name.length + 2, 0) <= announcedBytes ? authorities : []
   }
 }

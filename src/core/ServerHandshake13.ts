@@ -86,6 +86,8 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     KeyAgreement.encapsulate(flight.crypto, wanted.group.code, share)
   )
   if (transcript.hash === undefined) transcript.begin(suite.hash)
+  // The keys change behind this message, so the ClientHello must have been the last of its record.
+  yield* flight.boundary
   flight.send({
     _tag: "ServerHello",
     legacyVersion: ProtocolVersion.tls12,
@@ -223,13 +225,15 @@ const chooseGroup = Effect.fnUntraced(function* (
 ) {
   const groups = Extension.find(hello.extensions, "SupportedGroups")!.groups
   const { shares } = Extension.find(hello.extensions, "KeyShareOffer")!
+  // A Set, since both lists may be as long as a ClientHello allows.
+  const listed = new Set<number>(groups)
   const offered = new Set<number>()
   for (const { group } of shares) {
     if (offered.has(group)) return yield* flight.fail("IllegalParameter", "two key shares of one group")
-    if (!groups.includes(group)) return yield* flight.fail("IllegalParameter", "a key share of a group not listed")
+    if (!listed.has(group)) return yield* flight.fail("IllegalParameter", "a key share of a group not listed")
     offered.add(group)
   }
-  const shared = policy.groups.filter(({ code }) => groups.includes(code))
+  const shared = policy.groups.filter(({ code }) => listed.has(code))
   const group = shared.find(({ code }) => offered.has(code)) ?? shared[0]
   if (group === undefined) return yield* flight.fail("NoSharedGroup", "no group of the client's is ours")
   return { group, share: shares.find((share) => share.group === group.code) }
@@ -349,13 +353,10 @@ const chooseIdentity = Effect.fnUntraced(function* (
       ? policy.ownIdentities
       : yield* Auth.guard(flight, "HookFailed", "the identity resolver", policy.resolveIdentities(hello, serverName))
   if (identities.length === 0) {
-    return yield* flight.fail(
-      "UnrecognizedName",
-      Option.match(serverName, {
-        onNone: () => "there is no identity for a client that names no server",
-        onSome: (name) => `there is no identity for ${name.toString()}`
-      })
-    )
+    return yield* Option.match(serverName, {
+      onNone: () => flight.fail("MissingExtension", "there is no identity for a client that names no server"),
+      onSome: (name) => flight.fail("UnrecognizedName", `there is no identity for ${name.toString()}`)
+    })
   }
   const schemes = Extension.find(hello.extensions, "SignatureAlgorithms")!.schemes
   const chosen = Identity.choose(identities, policy.signatureSchemes, {

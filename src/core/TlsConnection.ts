@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { hashLength } from "../schema/Algorithms.ts"
 import * as Alert from "../schema/Alert.ts"
 import { concat } from "../schema/Bytes.ts"
 import * as ContentType from "../schema/ContentType.ts"
@@ -91,6 +92,8 @@ class Connection implements TlsConnection {
   /** Why nothing can be written any more, besides `end`. */
   #failure: TlsError | undefined
   #answerDue = false
+  /** We asked the peer for a KeyUpdate that has not come: not again until then (RFC 9846 §4.6.3). */
+  #requested = false
   #bytesReceived = 0
   #postHandshake = 0
   #warnings = 0
@@ -233,6 +236,7 @@ class Connection implements TlsConnection {
       this.#refuse("UnexpectedMessage", "a handshake message crosses a change of keys")
     } else {
       const { schedule } = this.#established
+      this.#requested = false
       this.#readSecret = schedule.update(this.#readSecret)
       this.#flight.unsafeChangeReadKeys(schedule, this.#readSecret, "application")
       if (request === 1) this.#answerDue = true
@@ -347,15 +351,17 @@ class Connection implements TlsConnection {
         const closed = this.#cannotWrite()
         if (closed !== undefined) return Effect.fail(closed)
         this.#answerDue = false
-        return this.#flight.duplex.write(this.#keyUpdate(options?.requestPeer === true ? 1 : 0))
+        const request = options?.requestPeer === true && !this.#requested
+        if (request) this.#requested = true
+        return this.#flight.duplex.write(this.#keyUpdate(request ? 1 : 0))
       })
     )
 
   get end(): Effect.Effect<void, TlsError> {
     return this.#writing.withPermits(1)(
       Effect.suspend(() => {
-        if (this.#writeEnded) return Effect.void
         if (this.#failure !== undefined) return Effect.fail(this.#failure)
+        if (this.#writeEnded) return Effect.void
         return this.#flight.duplex.write(this.#closeNotify())
       })
     )
@@ -374,11 +380,16 @@ class Connection implements TlsConnection {
   })
 
   readonly exportKeyingMaterial: TlsConnection["exportKeyingMaterial"] = ({ context = noBytes, label, length }) =>
-    Effect.try({
-      try: () =>
-        this.#established.schedule.exportKeyingMaterial(this.#established.exporterSecret, label, context, length),
-      catch: (error) =>
-        TlsConfigError.of("InvalidOptions", "length", error instanceof Error ? error.message : String(error))
+    Effect.suspend(() => {
+      const { exporterSecret, schedule } = this.#established
+      if (!/^[\x20-\x7e]{1,249}$/.test(label)) {
+        return TlsConfigError.of("InvalidOptions", "label", "a label is 1 to 249 printable ASCII characters")
+      }
+      const most = 255 * hashLength[schedule.hash]
+      if (!Number.isInteger(length) || length < 0 || length > most) {
+        return TlsConfigError.of("InvalidOptions", "length", `a whole number of bytes up to ${most} is needed`)
+      }
+      return Effect.sync(() => schedule.exportKeyingMaterial(exporterSecret, label, context, length))
     })
 }
 

@@ -67,7 +67,7 @@ export const defaults: Limits = {
   consecutiveEmptyRecords: 32,
   changeCipherSpecs: 2,
   warnings: 4,
-  rejectedEarlyData: 16_384,
+  rejectedEarlyData: 17_408,
   intermediates: 10,
   pathSignatures: 100,
   nameConstraintComparisons: 100_000,

@@ -109,7 +109,15 @@ export const ProtocolOptions = Schema.Struct({
     )
   ),
   /** Application protocols, best first. Node: `ALPNProtocols`. */
-  alpn: said(Schema.Array(ApplicationProtocol)),
+  alpn: said(
+    Schema.Array(ApplicationProtocol).pipe(
+      Schema.filter(
+        (names) =>
+          names.reduce((length, name) => length + name.length + 1, 0) <= 16_384 ||
+          "the application protocols take more than 16384 bytes together"
+      )
+    )
+  ),
   /** The most content we put into one record, in bytes. Node: `maxSendFragment`. */
   maxFragment: said(between("maxFragment", 64, 16_384)),
   /** The largest record we want to receive: content and its type, in bytes (RFC 8449). Said to the peer when set. */

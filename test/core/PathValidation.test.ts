@@ -184,7 +184,7 @@ describe("PathValidation finds a path", () => {
   it("to a root from before version 3, but through no such intermediate", () => {
     const old = first(r, "Root")
     assert.strictEqual(validate([l, i], [old]).result, "leaf < Intermediate < Root")
-    assert.deepInclude(validate([l, i], [old], { conformance: "rfc5280" }), { result: "Malformed 2" })
+    assert.deepInclude(validate([l, i], [old], { conformance: "rfc5280" }), { result: "Nonconforming 2" })
     const link = first(i, "Intermediate")
     assert.deepInclude(validate([l, link], [old]), { result: "NotACa 1" })
     // A client of a small PKI may have one for itself.
@@ -380,7 +380,7 @@ describe("PathValidation refuses", () => {
     const nameless = run(
       CertificateBuilder.authority({ subject: DistinguishedName.empty, names: ["x.example"], key: ed, ...always })
     )
-    assert.deepInclude(validate([leaf(nameless)], [nameless]), { result: "Malformed 0" })
+    assert.deepInclude(validate([leaf(nameless)], [nameless]), { result: "Nonconforming 0" })
   })
 })
 
@@ -680,19 +680,19 @@ describe("PathValidation's conformance", () => {
       ]
     })
     assert.strictEqual(validate([leaf(noncritical)], [noncritical]).result, "leaf < Root")
-    assert.deepInclude(validate([leaf(noncritical)], [noncritical], strict), { result: "Malformed 1" })
+    assert.deepInclude(validate([leaf(noncritical)], [noncritical], strict), { result: "Nonconforming 1" })
     const dotted = root("Root", {
       nameConstraints: { permitted: [{ _tag: "DnsName", value: ".example" }], excluded: undefined }
     })
     assert.strictEqual(validate([leaf(dotted)], [dotted]).result, "leaf < Root")
-    assert.deepInclude(validate([leaf(dotted)], [dotted], strict), { result: "Malformed 1" })
+    assert.deepInclude(validate([leaf(dotted)], [dotted], strict), { result: "Nonconforming 1" })
     const unmarked = leaf(r, {
       subject: DistinguishedName.empty,
       names: ["a.example"],
       extensions: [CertificateExtension.encodeSubjectAltName([{ _tag: "DnsName", value: "a.example" }], false)]
     })
     assert.strictEqual(validate([unmarked], [r]).result, "- < Root")
-    assert.deepInclude(validate([unmarked], [r], strict), { result: "Malformed 0" })
+    assert.deepInclude(validate([unmarked], [r], strict), { result: "Nonconforming 0" })
   })
 
   it("asks for more where the web does", () => {
