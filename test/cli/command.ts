@@ -12,12 +12,8 @@ import { afterAll, afterEach, beforeAll } from "vitest"
 
 const root = fileURLToPath(new URL("../..", import.meta.url))
 
-const compile = (): Promise<string> =>
+const compile = (folder: string): Promise<string> =>
   new Promise((resolve, reject) => {
-    const cache = join(root, "node_modules/.cache")
-    mkdirSync(cache, { recursive: true })
-    const folder = mkdtempSync(join(cache, "effect-tls-"))
-    process.on("exit", () => rmSync(folder, { recursive: true, force: true }))
     cpSync(join(root, "package.json"), join(folder, "package.json"))
     const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc")
     const bin = join(folder, "dist/cli/bin.js")
@@ -30,8 +26,6 @@ const compile = (): Promise<string> =>
     })
   })
 
-/** Without isolation the files of one worker share it. */
-let compiled: Promise<string> | undefined
 let bin = ""
 
 /** Longer than anything takes on a busy machine, and then the test says what there was instead. */
@@ -71,9 +65,16 @@ const running = new Set<Command>()
  * by its files, so hooks are not this module's to register when it is loaded.
  */
 export const useCommand = (): void => {
+  let compiled: string | undefined
   beforeAll(async () => {
-    bin = await (compiled ??= compile())
+    const cache = join(root, "node_modules/.cache")
+    mkdirSync(cache, { recursive: true })
+    compiled = mkdtempSync(join(cache, "effect-tls-"))
+    bin = await compile(compiled)
   }, 120_000)
+  afterAll(() => {
+    if (compiled !== undefined) rmSync(compiled, { recursive: true, force: true })
+  })
   afterEach(async () => {
     for (const command of running) {
       command.kill("SIGKILL")
