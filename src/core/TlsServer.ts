@@ -168,10 +168,13 @@ export const serve = <E, R>(
       })
     )
     yield* acceptOne.pipe(
-      Effect.tapError((error) => Effect.logWarning("accepting a connection failed", error)),
+      Effect.tapError((error) =>
+        error.reason === "Closed" ? Effect.void : Effect.logWarning("accepting a connection failed", error)
+      ),
       Effect.retry({ schedule: acceptAgain, while: (error) => error.reason !== "Closed" }),
-      Effect.ignore,
+      // Until the listener is closed.
       Effect.forever,
+      Effect.ignore,
       Effect.interruptible,
       Effect.forkIn(listening)
     )
