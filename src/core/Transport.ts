@@ -18,7 +18,8 @@ import type { TransportError } from "../schema/TlsError.ts"
  * is `Effect.interruptible`, never the taking. The bytes belong to the puller and are not written again.
  *
  * `write` takes the bytes, in order, the moment it runs, and completes when there is room for more; interrupting it
- * only stops the waiting. The bytes must not be changed afterwards.
+ * only stops the waiting, which like that of `pull` can be interrupted everywhere. The bytes must not be changed
+ * afterwards.
  *
  * `end` half-closes, after `last` if given: the peer sees an end, reading goes on. It does not wait for room.
  *
@@ -37,7 +38,8 @@ export interface Duplex {
 }
 
 /**
- * A listening endpoint. `accept` gives the next connection, which lives in the caller's Scope.
+ * A listening endpoint. `accept` gives the next connection, which lives in the caller's Scope; like that of `pull`, its
+ * waiting can be interrupted everywhere, and loses no connection.
  *
  * @since 0.1.0
  * @category models
