@@ -44,6 +44,33 @@ const readServerName = (
   })
 }
 
+/** What a handshake goes by, and all that can be wrong with the options before anything is sent. */
+const prepare = Effect.fnUntraced(function* (options: ConnectOptions) {
+  const crypto = yield* CryptoProvider
+  const context = options.context ?? SecureContext.empty
+  const policy = yield* SecureContext.resolve(context, crypto, "client")
+  const serverName = yield* readServerName(options.serverName)
+  if (Option.isNone(serverName) && context.trust.verifier === undefined) {
+    return yield* TlsConfigError.of(
+      "InvalidOptions",
+      "serverName",
+      "the server's certificate cannot be verified without the name it must have: set `serverName`, or a `verifier` that needs none"
+    )
+  }
+  return { crypto, policy, serverName, keyLog: yield* KeyLog }
+})
+
+const handshakeOver = (duplex: Duplex, prepared: Effect.Effect.Success<ReturnType<typeof prepare>>) => {
+  const { crypto, policy } = prepared
+  return HandshakeRunner.run({
+    role: "client",
+    duplex,
+    crypto,
+    policy,
+    handshake: (flight) => clientHandshake(flight, prepared)
+  })
+}
+
 /**
  * TLS as a client over a duplex that is already open. Its owner closes it; closing the Scope sends `close_notify` and
  * half-closes.
@@ -55,27 +82,7 @@ export const over = (
   duplex: Duplex,
   options: ConnectOptions = {}
 ): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
-  Effect.gen(function* () {
-    const crypto = yield* CryptoProvider
-    const context = options.context ?? SecureContext.empty
-    const policy = yield* SecureContext.resolve(context, crypto, "client")
-    const serverName = yield* readServerName(options.serverName)
-    if (Option.isNone(serverName) && context.trust.verifier === undefined) {
-      return yield* TlsConfigError.of(
-        "InvalidOptions",
-        "serverName",
-        "the server's certificate cannot be verified without the name it must have: set `serverName`, or a `verifier` that needs none"
-      )
-    }
-    const keyLog = yield* KeyLog
-    return yield* HandshakeRunner.run({
-      role: "client",
-      duplex,
-      crypto,
-      policy,
-      handshake: (flight) => clientHandshake(flight, { policy, serverName, keyLog })
-    })
-  })
+  Effect.flatMap(prepare(options), (prepared) => handshakeOver(duplex, prepared))
 
 /**
  * Connects to an endpoint and runs the handshake. The connection lives in the Scope.
@@ -100,17 +107,14 @@ export const connect = (
   HandshakeRunner.acquire(
     Effect.gen(function* () {
       const transport = yield* Transport
-      const policy = yield* SecureContext.resolve(
-        options.context ?? SecureContext.empty,
-        yield* CryptoProvider,
-        "client"
-      )
-      const serverName = options.serverName ?? (endpoint._tag === "TcpEndpoint" ? endpoint.host : undefined)
+      const host = endpoint._tag === "TcpEndpoint" ? { serverName: endpoint.host } : {}
+      const prepared = yield* prepare({ ...host, ...options })
+      const { handshakeTimeout } = prepared.policy
       const duplex = yield* Effect.timeoutFail(transport.connect(endpoint), {
-        duration: policy.handshakeTimeout,
+        duration: handshakeTimeout,
         onTimeout: () =>
-          new TlsTimeoutError({ reason: "Dial", phase: "dial", duration: Duration.toMillis(policy.handshakeTimeout) })
+          new TlsTimeoutError({ reason: "Dial", phase: "dial", duration: Duration.toMillis(handshakeTimeout) })
       })
-      return yield* over(duplex, { ...options, ...(serverName === undefined ? {} : { serverName }) })
+      return yield* handshakeOver(duplex, prepared)
     })
   )
