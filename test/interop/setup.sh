@@ -1,14 +1,16 @@
 #!/bin/sh
 # Installs real TLS peers for the interoperability tests on Debian 12, as root.
 #
-#   setup.sh [DEST] [min|newer|all]          DEST: $INTEROP, or /opt/interop
+#   setup.sh [DEST] [min|newer|runtimes|all]          DEST: $INTEROP, or /opt/interop
 #
 #   min    packages of this Debian: OpenSSL 3.0, GnuTLS, NSS, BoringSSL, Botan 2, mbedTLS 2.28, wolfSSL, BearSSL, Erlang,
 #          BouncyCastle (and SunJSSE where Java is there), sslscan, faketime                             about 15 s
-#   newer  + tshark, and newer Debian packages unpacked beside the system, never installed: OpenSSL 3.5 (ML-KEM, ML-DSA,
+#   newer  min, tshark, and newer Debian packages unpacked beside the system, never installed: OpenSSL 3.5 (ML-KEM, ML-DSA,
 #          raw public keys, certificate compression), GnuTLS 3.8, NSS 3.110, Botan 3, mbedTLS 3.6, wolfSSL 5.7; OpenSSL 4
 #          (ECH)
-#   all    + Deno (rustls) and esbuild (Go) from npm, Go 1.24 (ECH)
+#   runtimes  min, and where our own code runs besides this Node (test/runtimes): Bun, Deno (rustls) and Node 24 from npm,
+#          400 MB; Chromium                                                                           about 50 s
+#   all    newer, runtimes, esbuild (Go) from npm, Go 1.24 (ECH)
 #
 # What is already there is left alone, so that a second run costs nothing. What cannot be had (no network, another
 # Debian) is named on standard error and makes the exit code 1; everything else is installed all the same.
@@ -19,12 +21,13 @@ LEVEL=${2:-min}
 PEERS=$(cd "$(dirname "$0")" && pwd)/peers
 FAILED=0
 case $LEVEL in
-  min | newer | all) ;;
+  min | newer | runtimes | all) ;;
   *)
-    echo "setup.sh: no level '$LEVEL': min, newer or all" >&2
+    echo "setup.sh: no level '$LEVEL': min, newer, runtimes or all" >&2
     exit 2
     ;;
 esac
+wants() { [ "$LEVEL" = "$1" ] || [ "$LEVEL" = all ]; }
 missing() {
   echo "setup.sh: missing: $*" >&2
   FAILED=1
@@ -55,7 +58,7 @@ packages() {
 }
 packages openssl gnutls-bin libnss3-tools botan android-boringssl erlang-ssl libbctls-java libmbedtls-dev libwolfssl-dev \
   libbearssl-dev sslscan faketime gcc libc6-dev
-[ "$LEVEL" = min ] || packages tshark
+if wants newer; then packages tshark; fi
 
 # --- newer Debians, unpacked under DEST/roots ----------------------------------------------------------------------
 MIRROR=$(sed -n 's/^URIs: *\(.*debian\)\/*$/\1/p; s/^deb \(\[[^]]*\] \)*\([^ ]*\/debian\)\/* .*/\2/p' \
@@ -85,17 +88,30 @@ C
   fi
   rm -rf "$apt"
 }
-if [ "$LEVEL" != min ]; then
+if wants newer; then
   tree trixie trixie openssl gnutls-bin botan libnss3-tools libmbedtls-dev libwolfssl-dev
   tree ossl4 'sid experimental' -t experimental openssl
 fi
-if [ "$LEVEL" = all ]; then
-  tree go124 trixie golang-1.24-go golang-1.24-src
-  if [ ! -x "$DEST/npm/node_modules/.bin/deno" ] || [ ! -x "$DEST/npm/node_modules/.bin/esbuild" ]; then
-    mkdir -p "$DEST/npm" && echo '{ "private": true }' >"$DEST/npm/package.json"
-    (cd "$DEST/npm" && npm install --no-audit --no-fund --silent deno esbuild) || missing 'deno, esbuild'
-  fi
+if wants all; then tree go124 trixie golang-1.24-go golang-1.24-src; fi
+
+# --- programs from npm ---------------------------------------------------------------------------------------------
+npm_programs() { # folder, packages...: as name@version; the program has the package's name
+  folder=$DEST/$1
+  shift
+  wanted=
+  for package in "$@"; do [ -x "$folder/node_modules/.bin/${package%@*}" ] || wanted="$wanted $package"; done
+  [ -n "$wanted" ] || return 0
+  mkdir -p "$folder"
+  [ -e "$folder/package.json" ] || echo '{ "private": true }' >"$folder/package.json"
+  (cd "$folder" && npm install --no-audit --no-fund --silent $wanted) || missing "$wanted (npm)"
+}
+if wants runtimes; then
+  npm_programs npm bun@1 deno@2
+  # Apart, since its name is that of the Node that is there already.
+  npm_programs npm24 node@24
+  packages chromium
 fi
+if wants all; then npm_programs npm esbuild; fi
 
 # --- peers that are libraries: small programs around them ----------------------------------------------------------
 built() { # program, source, command...: again only when the source is newer
