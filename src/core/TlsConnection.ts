@@ -53,7 +53,10 @@ export interface TlsConnection {
   readonly pull: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>>
   /** All that `pull` gives, as a Stream: it ends at `close_notify`. */
   readonly stream: Stream.Stream<Uint8Array, TlsError>
-  /** Sends bytes, and completes when there is room for more. They must not be changed before that. */
+  /**
+   * Sends bytes, and completes when there is room for more. They must not be changed before that. Interrupted, it has
+   * sent all of them or none, but of more than 64 KiB maybe a part.
+   */
   readonly write: (bytes: Uint8Array) => Effect.Effect<void, TlsError>
   /** Writes all it is given. It does not `end` the connection. */
   readonly sink: Sink.Sink<void, Uint8Array, never, TlsError>
@@ -92,6 +95,8 @@ class Connection implements TlsConnection {
   /** Why nothing can be written any more, besides `end`. */
   #failure: TlsError | undefined
   #answerDue = false
+  /** A fiber waits to send the answer. */
+  #answering = false
   /** We asked the peer for a KeyUpdate that has not come: not again until then (RFC 9846 §4.6.3). */
   #requested = false
   #bytesReceived = 0
@@ -127,7 +132,7 @@ class Connection implements TlsConnection {
 
   readonly #next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>> = Effect.suspend(() => {
     const batch = this.#drain()
-    const pending = this.#answerDue ? this.#answer : undefined
+    const pending = this.#answerDue && !this.#answering ? this.#answer : undefined
     if (batch.length > 0) {
       const data = Effect.succeed(Chunk.unsafeFromArray(batch))
       return pending === undefined ? data : Effect.zipRight(pending, data)
@@ -284,15 +289,25 @@ class Connection implements TlsConnection {
     return Effect.suspend(() => {
       const closed = this.#cannotWrite()
       if (closed !== undefined) return Effect.fail(closed)
-      const update = this.#takeKeyUpdate()
-      const { writer } = this.#flight
-      // One record of every key is kept for its KeyUpdate, and one for an alert.
-      const most = Math.min(batchLength, (writer.remaining - 2) * writer.fragmentLength)
-      const end = Math.min(bytes.length, at + most)
-      const records = writer.write(ContentType.applicationData, bytes.subarray(at, end))
-      const written = this.#flight.duplex.write(update === undefined ? records : concat([update, records]))
+      const end = Math.min(bytes.length, at + batchLength)
+      const written = this.#flight.duplex.write(this.#seal(bytes.subarray(at, end)))
       return end < bytes.length ? Effect.zipRight(written, this.#writeFrom(bytes, end)) : written
     })
+  }
+
+  /** Records with the data, and the KeyUpdates that fall due before and between them. */
+  #seal(data: Uint8Array): Uint8Array {
+    const { writer } = this.#flight
+    const parts: Array<Uint8Array> = []
+    for (let at = 0; at < data.length;) {
+      const update = this.#takeKeyUpdate()
+      if (update !== undefined) parts.push(update)
+      // One record of every key is kept for its KeyUpdate, and one for an alert.
+      const end = Math.min(data.length, at + (writer.remaining - 2) * writer.fragmentLength)
+      parts.push(writer.write(ContentType.applicationData, data.subarray(at, end)))
+      at = end
+    }
+    return parts.length === 1 ? parts[0]! : concat(parts)
   }
 
   #cannotWrite(): TlsError | undefined {
@@ -329,21 +344,19 @@ class Connection implements TlsConnection {
    * Answers the peer's KeyUpdate without making the reader wait for the writer: with the next write, or from a fiber of
    * its own. However many are asked for, one answer is pending at most.
    */
-  readonly #answer: Effect.Effect<void> = Effect.suspend(() =>
-    Effect.asVoid(
-      Effect.forkIn(
-        Effect.interruptible(
-          this.#writing.withPermits(1)(
-            Effect.suspend(() => {
-              if (!this.#answerDue || this.#cannotWrite() !== undefined) return Effect.void
-              return Effect.ignore(this.#flight.duplex.write(this.#takeKeyUpdate()!))
-            })
-          )
-        ),
-        this.#scope
-      )
+  readonly #answer: Effect.Effect<void> = Effect.suspend(() => {
+    this.#answering = true
+    const answer = this.#writing.withPermits(1)(
+      Effect.suspend(() => {
+        if (!this.#answerDue || this.#cannotWrite() !== undefined) return Effect.void
+        return Effect.ignore(this.#flight.duplex.write(this.#takeKeyUpdate()!))
+      })
     )
-  )
+    const done = Effect.sync(() => {
+      this.#answering = false
+    })
+    return Effect.asVoid(Effect.forkIn(Effect.ensuring(Effect.interruptible(answer), done), this.#scope))
+  })
 
   readonly updateKeys = (options?: { readonly requestPeer?: boolean }): Effect.Effect<void, TlsError> =>
     this.#writing.withPermits(1)(
