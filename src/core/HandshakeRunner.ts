@@ -20,13 +20,9 @@ import { HandshakeTrace } from "./HandshakeTrace.ts"
 import * as TlsConnection from "./TlsConnection.ts"
 import type { Duplex } from "./Transport.ts"
 
-/** The protocol's error of whatever ended a handshake; a defect of ours is `internal_error` to the peer. */
+/** The protocol's error of whatever ended a handshake. */
 const errorOf = (flight: HandshakeChannel, cause: Cause.Cause<TlsError>): TlsError =>
-  Option.getOrElse(Cause.failureOption(cause), () =>
-    Cause.isInterruptedOnly(cause)
-      ? flight.error("Interrupted", "the handshake was interrupted")
-      : flight.error("CryptoFailed", "a defect", Cause.squash(cause))
-  )
+  Option.getOrElse(Cause.failureOption(cause), () => flight.error("Interrupted", "the handshake was interrupted"))
 
 /**
  * The connection that `handshake` makes of a duplex. Whatever goes wrong, the peer is told what it may know.
@@ -51,19 +47,25 @@ export const run = Effect.fnUntraced(function* (options: {
     recordPadding: policy.recordPadding,
     trace: yield* HandshakeTrace
   })
-  const established = yield* handshake(flight).pipe(
-    Effect.timeoutFail({
-      duration: policy.handshakeTimeout,
-      onTimeout: () =>
-        new TlsTimeoutError({
-          reason: "Handshake",
-          phase: flight.phase,
-          duration: Duration.toMillis(policy.handshakeTimeout)
-        })
-    }),
-    Effect.onError((cause) => flight.abandon(errorOf(flight, cause)))
+  // From the last message of the handshake to the connection in its Scope there is no place to be interrupted: the peer
+  // is either told that the handshake ends or that the connection does.
+  return yield* Effect.uninterruptibleMask((restore) =>
+    handshake(flight).pipe(
+      Effect.catchAllDefect((defect) => flight.fail("CryptoFailed", "a defect", defect)),
+      Effect.timeoutFail({
+        duration: policy.handshakeTimeout,
+        onTimeout: () =>
+          new TlsTimeoutError({
+            reason: "Handshake",
+            phase: flight.phase,
+            duration: Duration.toMillis(policy.handshakeTimeout)
+          })
+      }),
+      restore,
+      Effect.onError((cause) => flight.abandon(errorOf(flight, cause))),
+      Effect.flatMap((established) => TlsConnection.open(flight, established))
+    )
   )
-  return yield* TlsConnection.open(flight, established)
 })
 
 /**
