@@ -12,7 +12,6 @@
 import type * as Brand from "effect/Brand"
 import type { AeadAlgorithm, HashAlgorithm } from "../schema/Algorithms.ts"
 import { aeadLengths, hashLength } from "../schema/Algorithms.ts"
-import { ByteWriter } from "../schema/ByteWriter.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 
@@ -135,6 +134,37 @@ export const hkdfExpand = (
   return output.length === length ? output : output.slice(0, length)
 }
 
+/** A label as HkdfLabel has it: with its prefix, and its length in front. */
+const encodeLabel = (label: string): Uint8Array => {
+  const text = ascii(`tls13 ${label}`)
+  if (text.length > 255) throw new RangeError(`a label has at most 249 bytes, this one ${text.length - 6}`)
+  return Uint8Array.of(text.length, ...text)
+}
+
+const expand = (
+  crypto: CryptoProviderService,
+  hash: HashAlgorithm,
+  secret: Uint8Array,
+  label: Uint8Array,
+  context: Uint8Array,
+  length: number
+): Uint8Array => {
+  if (context.length > 255) throw new RangeError(`a context has at most 255 bytes, this one ${context.length}`)
+  if ((length & 0xffff) !== length) throw new RangeError(`no length that stands in 16 bits: ${length}`)
+  const end = 3 + label.length + context.length
+  // The byte at the end is the counter of HKDF's first block, and most of what is asked for is no longer than that.
+  const info = new Uint8Array(end + 1)
+  info[0] = length >>> 8
+  info[1] = length
+  info.set(label, 2)
+  info[2 + label.length] = context.length
+  info.set(context, 3 + label.length)
+  if (length > hashLength[hash]) return hkdfExpand(crypto, hash, secret, info.subarray(0, end), length)
+  info[end] = 1
+  const block = crypto.hmac(hash, secret, info)
+  return block.length === length ? block : block.slice(0, length)
+}
+
 /**
  * HKDF-Expand-Label (RFC 9846 §7.1). `label` is without its "tls13 " prefix.
  *
@@ -148,18 +178,23 @@ export const expandLabel = (
   label: string,
   context: Uint8Array,
   length: number
-): Uint8Array =>
-  hkdfExpand(
-    crypto,
-    hash,
-    secret,
-    new ByteWriter(64)
-      .uint16(length)
-      .vector8((writer) => writer.raw(ascii(`tls13 ${label}`)))
-      .vector8((writer) => writer.raw(context))
-      .finish(),
-    length
-  )
+): Uint8Array => expand(crypto, hash, secret, encodeLabel(label), context, length)
+
+/** Those of the schedule, encoded once: twenty are needed for a handshake. */
+const labels = {
+  derived: encodeLabel("derived"),
+  clientHandshake: encodeLabel("c hs traffic"),
+  serverHandshake: encodeLabel("s hs traffic"),
+  clientApplication: encodeLabel("c ap traffic"),
+  serverApplication: encodeLabel("s ap traffic"),
+  exporterMain: encodeLabel("exp master"),
+  resumptionMain: encodeLabel("res master"),
+  update: encodeLabel("traffic upd"),
+  key: encodeLabel("key"),
+  iv: encodeLabel("iv"),
+  finished: encodeLabel("finished"),
+  exporter: encodeLabel("exporter")
+}
 
 /**
  * The schedule of one suite: every step of the figure, over one provider.
@@ -194,47 +229,62 @@ export interface KeySchedule {
   ) => Uint8Array
 }
 
+const schedules = new WeakMap<CryptoProviderService, Map<CipherSuiteInfo, KeySchedule>>()
+
 /**
- * The key schedule of a suite.
+ * The key schedule of a suite. It has no state but what is the same for every connection.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = (crypto: CryptoProviderService, suite: CipherSuiteInfo): KeySchedule => {
-  const { aead, hash } = suite
+  let known = schedules.get(crypto)
+  if (known === undefined) schedules.set(crypto, (known = new Map()))
+  let schedule = known.get(suite)
+  if (schedule === undefined) known.set(suite, (schedule = makeSchedule(crypto, suite)))
+  return schedule
+}
+
+const makeSchedule = (crypto: CryptoProviderService, { aead, hash }: CipherSuiteInfo): KeySchedule => {
   const size = hashLength[hash]
   const zeros = new Uint8Array(size)
   const emptyHash = crypto.hash(hash, empty)
-  const expand = (secret: Uint8Array, label: string, context: Uint8Array, length: number): Uint8Array =>
-    expandLabel(crypto, hash, secret, label, context, length)
-  const derive = (secret: Uint8Array, label: string, transcript: Uint8Array): Uint8Array =>
-    expand(secret, label, transcript, size)
+  const derive = (secret: Uint8Array, label: Uint8Array, transcript: Uint8Array): Uint8Array =>
+    expand(crypto, hash, secret, label, transcript, size)
   const extract = (salt: Uint8Array, keyMaterial: Uint8Array): Uint8Array =>
     hkdfExtract(crypto, hash, salt, keyMaterial)
+  // Without a PSK the first stage is a constant.
+  const earlyWithoutPsk = extract(zeros, zeros) as EarlySecret
+  const derivedWithoutPsk = derive(earlyWithoutPsk, labels.derived, emptyHash)
 
   return {
     hash,
-    early: (psk = zeros) => extract(zeros, psk) as EarlySecret,
-    handshake: (early, sharedSecret) => extract(derive(early, "derived", emptyHash), sharedSecret) as HandshakeSecret,
-    main: (handshake) => extract(derive(handshake, "derived", emptyHash), zeros) as MainSecret,
+    early: (psk) => (psk === undefined ? earlyWithoutPsk : (extract(zeros, psk) as EarlySecret)),
+    handshake: (early, sharedSecret) => {
+      const salt = early === earlyWithoutPsk ? derivedWithoutPsk : derive(early, labels.derived, emptyHash)
+      return extract(salt, sharedSecret) as HandshakeSecret
+    },
+    main: (handshake) => extract(derive(handshake, labels.derived, emptyHash), zeros) as MainSecret,
     handshakeTraffic: (handshake, transcript) => ({
-      client: derive(handshake, "c hs traffic", transcript) as TrafficSecret,
-      server: derive(handshake, "s hs traffic", transcript) as TrafficSecret
+      client: derive(handshake, labels.clientHandshake, transcript) as TrafficSecret,
+      server: derive(handshake, labels.serverHandshake, transcript) as TrafficSecret
     }),
     applicationTraffic: (main, transcript) => ({
-      client: derive(main, "c ap traffic", transcript) as TrafficSecret,
-      server: derive(main, "s ap traffic", transcript) as TrafficSecret
+      client: derive(main, labels.clientApplication, transcript) as TrafficSecret,
+      server: derive(main, labels.serverApplication, transcript) as TrafficSecret
     }),
-    exporter: (main, transcript) => derive(main, "exp master", transcript) as ExporterSecret,
-    resumption: (main, transcript) => derive(main, "res master", transcript) as ResumptionSecret,
-    update: (secret) => expand(secret, "traffic upd", empty, size) as TrafficSecret,
+    exporter: (main, transcript) => derive(main, labels.exporterMain, transcript) as ExporterSecret,
+    resumption: (main, transcript) => derive(main, labels.resumptionMain, transcript) as ResumptionSecret,
+    update: (secret) => derive(secret, labels.update, empty) as TrafficSecret,
     trafficKeys: (secret) => ({
       aead,
-      key: expand(secret, "key", empty, aeadLengths[aead].key),
-      iv: expand(secret, "iv", empty, 12)
+      key: expand(crypto, hash, secret, labels.key, empty, aeadLengths[aead].key),
+      iv: expand(crypto, hash, secret, labels.iv, empty, 12)
     }),
-    verifyData: (secret, transcript) => crypto.hmac(hash, expand(secret, "finished", empty, size), transcript),
-    exportKeyingMaterial: (exporter, label, context, length) =>
-      expand(derive(exporter, label, emptyHash), "exporter", crypto.hash(hash, context), length)
+    verifyData: (secret, transcript) => crypto.hmac(hash, derive(secret, labels.finished, empty), transcript),
+    exportKeyingMaterial: (exporter, label, context, length) => {
+      const secret = derive(exporter, encodeLabel(label), emptyHash)
+      return expand(crypto, hash, secret, labels.exporter, crypto.hash(hash, context), length)
+    }
   }
 }
