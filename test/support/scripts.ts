@@ -139,6 +139,8 @@ export interface ServerScript {
   /** Changes what is sent, message by message; what comes later goes by it. */
   readonly edit?: Edit
   readonly frame?: Frame
+  /** Goes out in one write with the flight, under the keys of the application. */
+  readonly afterFlight?: (peer: ScriptedPeer) => Uint8Array
 }
 
 export interface ServerResult extends Finished {
@@ -220,6 +222,7 @@ export const playServer = Effect.fnUntraced(function* (
   const exporter = schedule.exporter(main, transcript.digest())
   flight.endEpoch()
   peer.protectWrite(schedule, application.server)
+  if (script.afterFlight !== undefined) flight.parts.push(script.afterFlight(peer))
   yield* flight.send()
 
   const clientCertificate = script.request === true ? yield* peer.expect("Certificate") : undefined
@@ -268,6 +271,8 @@ export interface ClientScript {
   readonly edit?: Edit
   readonly helloFrame?: Frame
   readonly frame?: Frame
+  /** Goes out in one write with the flight, under the keys of the application. */
+  readonly afterFlight?: (peer: ScriptedPeer) => Uint8Array
 }
 
 export interface ClientResult extends Finished {
@@ -385,6 +390,7 @@ export const playClient = Effect.fnUntraced(function* (
   flight.add({ _tag: "Finished", verifyData: schedule.verifyData(handshake.client, transcript.digest()) })
   flight.endEpoch()
   peer.protectWrite(schedule, application.client)
+  if (script.afterFlight !== undefined) flight.parts.push(script.afterFlight(peer))
   yield* flight.send()
   peer.reader.handshaking = false
   return {
