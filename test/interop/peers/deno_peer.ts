@@ -1,8 +1,9 @@
 // rustls peer (Deno.connectTls and Deno.listenTls are rustls). Either role echoes until close_notify.
-// client: deno run -A deno_peer.ts c PORT ca.crt [chain.pem key]
-// server: deno run -A deno_peer.ts s PORT chain.pem key          port 0 is any; the server says which
+// client: deno run -A deno_peer.ts c PORT 13 ca.crt [chain.pem key]
+// server: deno run -A deno_peer.ts s PORT 13 chain.pem key       port 0 is any; the server says which
+// Deno chooses the version itself; the argument is there because the other peers have it.
 declare const Deno: any
-const [role, port, ...files] = Deno.args
+const [role, port, , ...files] = Deno.args
 const read = (file: string): string => Deno.readTextFileSync(file)
 
 const echo = async (connection: any): Promise<boolean> => {

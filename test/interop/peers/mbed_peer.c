@@ -1,7 +1,7 @@
 /* mbed TLS peer (2.28 and 3.6). build: cc -o mbed_peer mbed_peer.c -lmbedtls -lmbedx509 -lmbedcrypto
  * client: mbed_peer c PORT 12|13|any ca.crt [chain.pem key]
  * server: mbed_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
- * Port 0 is any; the server says which. Either role echoes until close_notify. */
+ * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points, 3.6 only */
 #include <arpa/inet.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
@@ -91,6 +91,14 @@ int main(int c, char **v) {
     mbedtls_ssl_conf_max_tls_version(&k, MBEDTLS_SSL_VERSION_TLS1_2);
   if (!strcmp(v[3], "13"))
     mbedtls_ssl_conf_min_tls_version(&k, MBEDTLS_SSL_VERSION_TLS1_3);
+#endif
+#if MBEDTLS_VERSION_NUMBER >= 0x03000000
+  static uint16_t groups[16];
+  int i = 0;
+  for (char *g = getenv("GROUPS"); g && *g && i < 15; g = strchr(g, ',') ? strchr(g, ',') + 1 : "")
+    groups[i++] = atoi(g);
+  if (i)
+    mbedtls_ssl_conf_groups(&k, groups);
 #endif
   static const char *alpn[] = {"http/1.1", 0};
   mbedtls_ssl_conf_alpn_protocols(&k, alpn);

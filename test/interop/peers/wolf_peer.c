@@ -1,7 +1,7 @@
 /* wolfSSL peer. build: cc -o wolf_peer wolf_peer.c -lwolfssl
  * client: wolf_peer c PORT 12|13|any ca.crt [chain.pem key]
  * server: wolf_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
- * Port 0 is any; the server says which. Either role echoes until close_notify. */
+ * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -67,6 +67,11 @@ int main(int c, char **v) {
   WOLFSSL_CTX *x = wolfSSL_CTX_new(m);
   if (!x)
     return die("ctx", 0, 0);
+  int groups[16], i = 0;
+  for (char *g = getenv("GROUPS"); g && *g && i < 15; g = strchr(g, ',') ? strchr(g, ',') + 1 : "")
+    groups[i++] = atoi(g);
+  if (i && wolfSSL_CTX_set_groups(x, groups, i) != WOLFSSL_SUCCESS)
+    return die("groups", 0, 0);
   struct sockaddr_in a = {0};
   a.sin_family = AF_INET;
   a.sin_port = htons(port);
