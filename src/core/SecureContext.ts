@@ -416,8 +416,10 @@ const resolveProtocol = (
         )
       )
     }
-    const keyShares = protocol.keyShares?.map((name) => NamedGroup.fromName(name)!.code) ?? defaultKeyShares(groups)
-    const unlisted = keyShares.filter((code) => !groups.some((group) => group.code === code))
+    const wanted = protocol.keyShares?.map((name) => NamedGroup.fromName(name)!.code) ?? defaultKeyShares(groups)
+    // Shares stand in the order of the groups, whatever order they are asked for in (RFC 9846 §4.2.8).
+    const keyShares = groups.map(({ code }) => code).filter((code) => wanted.includes(code))
+    const unlisted = wanted.filter((code) => !groups.some((group) => group.code === code))
     if (unlisted.length > 0) {
       yield* Either.left(
         TlsConfigError.of(
