@@ -11,7 +11,9 @@ import type * as Brand from "effect/Brand"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import type { LazyArg } from "effect/Function"
 import type * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import { concat } from "../schema/Bytes.ts"
 import * as Certificate from "../schema/Certificate.ts"
 import type { Extension } from "../schema/Extension.ts"
@@ -108,7 +110,8 @@ export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Exte
 
 /**
  * Runs an effect of the user's, or of the provider's, inside a handshake: what it fails with, a defect included, ends
- * this connection with `internal_error`, and nothing else. The protocol's own errors pass.
+ * this connection with `internal_error`, and nothing else; so does a result that `isResult` knows not to be one. The
+ * protocol's own errors pass.
  *
  * @since 0.1.0
  * @category hooks
@@ -117,14 +120,18 @@ export const guard = <A, E>(
   flight: HandshakeChannel,
   reason: "HookFailed" | "SigningFailed" | "CryptoFailed",
   what: string,
-  effect: Effect.Effect<A, E>
+  effect: LazyArg<Effect.Effect<A, E>>,
+  isResult: (result: A) => boolean = () => true
 ): Effect.Effect<A, TlsError> =>
-  Effect.catchAllCause(effect, (cause) => {
-    // Interruption of the handshake itself never comes here; a hook that interrupts itself failed.
-    const error = Cause.squash(cause)
-    if (isProtocolError(error)) return Effect.fail(error)
-    return flight.fail(reason, `${what} failed`, error)
-  })
+  Effect.suspend(effect).pipe(
+    Effect.filterOrFail(isResult, () => new TypeError(`${what} gave a result of the wrong type`)),
+    Effect.catchAllCause((cause) => {
+      // Interruption of the handshake itself never comes here; a hook that interrupts itself failed.
+      const error = Cause.squash(cause)
+      if (isProtocolError(error)) return Effect.fail(error)
+      return flight.fail(reason, `${what} failed`, error)
+    })
+  )
 
 const protocolTags: ReadonlySet<unknown> = new Set(["CertificateError", "HandshakeError"])
 
@@ -142,10 +149,7 @@ export const guardCrypto = <A>(
   what: string,
   effect: Effect.Effect<A, CryptoError>
 ): Effect.Effect<A, TlsError> =>
-  guard(
-    flight,
-    "CryptoFailed",
-    what,
+  guard(flight, "CryptoFailed", what, () =>
     Effect.catchAll(effect, (error): Effect.Effect<never, CryptoError | TlsError> =>
       error.reason === "InvalidPeerInput"
         ? flight.fail("IllegalParameter", `${what}: ${error.detail}`)
@@ -226,17 +230,19 @@ export const verifyPeer = Effect.fnUntraced(function* (
     flight,
     "HookFailed",
     `the verifier ${policy.verifier.name}`,
-    Effect.provideService(
-      policy.verifier.verify({
-        role: flight.role === "client" ? "server" : "client",
-        certificates: possession.certificates,
-        serverName,
-        signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
-        limits: policy.limits
-      }),
-      CryptoProvider,
-      flight.crypto
-    )
+    () =>
+      Effect.provideService(
+        policy.verifier.verify({
+          role: flight.role === "client" ? "server" : "client",
+          certificates: possession.certificates,
+          serverName,
+          signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
+          limits: policy.limits
+        }),
+        CryptoProvider,
+        flight.crypto
+      ),
+    (result) => Predicate.hasProperty(result, "path") && Predicate.hasProperty(result, "vouchedBy")
   )
   return { possession, verification } as VerifiedPeer
 })
@@ -291,7 +297,8 @@ export const provePossession = Effect.fnUntraced(function* (
     flight,
     "SigningFailed",
     "signing the handshake",
-    identity.privateKey.sign(scheme.algorithm, signedContent(flight.role, flight.transcript.digest()))
+    () => identity.privateKey.sign(scheme.algorithm, signedContent(flight.role, flight.transcript.digest())),
+    Predicate.isUint8Array
   )
   flight.send({ _tag: "CertificateVerify", scheme: scheme.code, signature })
 })

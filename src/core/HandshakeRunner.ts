@@ -52,6 +52,9 @@ export const run = Effect.fnUntraced(function* (options: {
   return yield* Effect.uninterruptibleMask((restore) =>
     handshake(flight).pipe(
       Effect.catchAllDefect((defect) => flight.fail("CryptoFailed", "a defect", defect)),
+      // Whatever a hook does when it is interrupted, and however long that takes, the deadline is the deadline.
+      Effect.disconnect,
+      Effect.interruptible,
       Effect.timeoutFail({
         duration: policy.handshakeTimeout,
         onTimeout: () =>

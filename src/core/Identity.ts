@@ -3,16 +3,19 @@
  *
  * @since 0.1.0
  */
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Predicate from "effect/Predicate"
 import { toLatin1 } from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
+import { isCertificate } from "../schema/Certificate.ts"
 import type { ClientHello } from "../schema/HandshakeMessage.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { PrivateKey } from "./PrivateKey.ts"
+import { isPrivateKey } from "./PrivateKey.ts"
 import * as ServerIdentity from "./ServerIdentity.ts"
 
 /**
@@ -25,6 +28,18 @@ export interface Identity {
   readonly certificateChain: NonEmptyReadonlyArray<Certificate>
   readonly privateKey: PrivateKey
 }
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isIdentity = (u: unknown): u is Identity =>
+  Predicate.hasProperty(u, "certificateChain") &&
+  Array.isArray(u.certificateChain) &&
+  u.certificateChain.length > 0 &&
+  u.certificateChain.every(isCertificate) &&
+  Predicate.hasProperty(u, "privateKey") &&
+  isPrivateKey(u.privateKey)
 
 /**
  * Finds a server's identities for a ClientHello; none when it serves no such name. May be slow, fail or be interrupted:

@@ -332,15 +332,27 @@ const selectProtocol = Effect.fnUntraced(function* (
   const chosen =
     policy.selectAlpn === undefined
       ? Option.fromNullable(policy.alpn.find((protocol) => offered.includes(protocol)))
-      : yield* Auth.guard(flight, "HookFailed", "selectAlpn", policy.selectAlpn(offered, hello, serverName))
+      : yield* Auth.guard(
+          flight,
+          "HookFailed",
+          "selectAlpn",
+          () => policy.selectAlpn!(offered, hello, serverName),
+          Option.isOption
+        )
   if (Option.isNone(chosen)) {
-    return yield* flight.fail("NoApplicationProtocol", `the client offers ${offered.join(", ")}`)
+    return yield* flight.fail("NoApplicationProtocol", `the client offers ${quoted(offered)}`)
   }
   if (!offered.includes(chosen.value)) {
-    return yield* flight.fail("HookFailed", `selectAlpn chose "${chosen.value}", which the client did not offer`)
+    return yield* flight.fail("HookFailed", `selectAlpn chose ${quoted([chosen.value])}, which was not offered`)
   }
   return chosen
 })
+
+/** What a client says may be long, and need not be text. */
+const quoted = (protocols: ReadonlyArray<string>): string =>
+  protocols.length > 8
+    ? `${quoted(protocols.slice(0, 8))} and others`
+    : protocols.map((p) => JSON.stringify(p)).join(", ")
 
 const chooseIdentity = Effect.fnUntraced(function* (
   flight: HandshakeChannel,
@@ -351,7 +363,13 @@ const chooseIdentity = Effect.fnUntraced(function* (
   const identities =
     policy.resolveIdentities === undefined
       ? policy.ownIdentities
-      : yield* Auth.guard(flight, "HookFailed", "the identity resolver", policy.resolveIdentities(hello, serverName))
+      : yield* Auth.guard(
+          flight,
+          "HookFailed",
+          "the identity resolver",
+          () => policy.resolveIdentities!(hello, serverName),
+          (result) => Array.isArray(result) && result.every(Identity.isIdentity)
+        )
   if (identities.length === 0) {
     return yield* Option.match(serverName, {
       onNone: () => flight.fail("MissingExtension", "there is no identity for a client that names no server"),
