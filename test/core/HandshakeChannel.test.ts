@@ -3,6 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
+import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { SecureContext } from "../../src/core/SecureContext.ts"
 import type { SecureContextOptions } from "../../src/core/SecureContextOptions.ts"
@@ -606,4 +607,18 @@ describe("whoever is interrupted in a handshake", () => {
       }).pipe(Effect.provide(harness.layer))
     )
   }
+})
+
+describe("whoever may not be interrupted", () => {
+  it.scoped("has its deadline all the same", () =>
+    Effect.gen(function* () {
+      const { client } = yield* contexts
+      const [near] = yield* MemoryTransport.pair()
+      const fiber = yield* Effect.fork(Effect.uninterruptible(TlsClient.over(near, { context: client })))
+      yield* TestClock.adjust("9999 millis")
+      assert.isTrue(Option.isNone(yield* harness.settle(fiber, 3)))
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(harness.labelOf(yield* Fiber.await(fiber)), "TlsTimeoutError/Handshake/negotiation")
+    }).pipe(Effect.provide(harness.layer))
+  )
 })

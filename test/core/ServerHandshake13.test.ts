@@ -39,7 +39,7 @@ const play = (script: ClientScript, options: SecureContextOptions = {}) =>
       peer,
       script: client,
       server
-    } = yield* harness.serverAgainst(context, (peer) => scripts.playClient(peer, script))
+    } = yield* harness.serverAgainst(context, (scriptedClient) => scripts.playClient(scriptedClient, script))
     const serverExit = yield* harness.finish(server)
     const clientExit = yield* harness.finish(client)
     // A client may be through with its handshake when the alert comes.
