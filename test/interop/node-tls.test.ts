@@ -54,7 +54,8 @@ interface Handshake {
 const eitherRole: ReadonlyArray<Handshake> = [
   ...Cases.suites.map((suite): Handshake => ({
     name: `suite ${suite}`,
-    theirs: () => ({ ciphers: suite }),
+    // From OpenSSL 3.5 on, CCM with short tags has to be asked for twice.
+    theirs: () => ({ ciphers: `${suite}:ALL:@SECLEVEL=0` }),
     protocol: { cipherSuites: [suite] },
     info: { cipherSuite: suite },
     check: (peer) => assert.strictEqual(peer.getCipher().standardName, suite)
@@ -309,7 +310,7 @@ describe(`our client and the server of ${NodeTls.version}`, { concurrent: true }
         assert.include(error, { reason, code })
         assert.match(String(yield* server.refused), alerted(alert))
         // What node:tls itself says of the same certificate.
-        const client = yield* NodeTls.connect(server.port, { ca, servername: serverName ?? "localhost" })
+        const client = yield* NodeTls.connect(server.port, { ca, ...NodeTls.named(serverName) })
         const theirs = yield* client.closed
         assert.strictEqual(theirs?.code, code === "HOSTNAME_MISMATCH" ? "ERR_TLS_CERT_ALTNAME_INVALID" : code)
       }))

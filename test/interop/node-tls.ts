@@ -138,6 +138,10 @@ export interface Client extends Socket {
 
 export interface ClientOptions extends Tls.ConnectionOptions, Pick<Net.TcpNetConnectOpts, "allowHalfOpen"> {}
 
+/** The server's name as node:tls wants it: that of an address stands elsewhere. */
+export const named = (name = "localhost"): ClientOptions =>
+  Net.isIP(name) === 0 ? { servername: name } : { servername: "", host: name }
+
 /** Connects to a port, or the path of a Unix socket, as `localhost`, and verifies as `node:tls` does. */
 export const connect = (to: number | string, options: ClientOptions): Effect.Effect<Client, never, Scope.Scope> =>
   Effect.map(
@@ -147,6 +151,7 @@ export const connect = (to: number | string, options: ClientOptions): Effect.Eff
         const socket = Net.connect(
           typeof to === "number" ? { host: "127.0.0.1", port: to, allowHalfOpen } : { path: to, allowHalfOpen }
         )
+        socket.on("error", () => {}) // The TLS socket has it too.
         const tls = Tls.connect({ servername: "localhost", ...options, socket })
         const watched = new Watched()
         const state = {

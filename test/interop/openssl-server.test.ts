@@ -253,6 +253,7 @@ describe.skipIf(OpenSsl.system.missing)(
             yield* connection.write(Ours.bytes(`ours ${round}\n`))
             yield* server.saw(new RegExp(`ours ${round}\n`))
           }
+          if (command === "K") yield* server.saw(/(<<< [^\n]*KeyUpdate[^]*){3}/)
           const updates = (yield* server.output).match(/<<< .*KeyUpdate/g) ?? []
           assert.strictEqual(updates.length, command === "K" ? 3 : 0)
         })
@@ -270,6 +271,8 @@ describe.skipIf(OpenSsl.system.missing)(
             yield* server.send(`theirs ${round}\n`)
             yield* Ours.readUntil(connection, new RegExp(`theirs ${round}\n`))
           }
+          yield* server.saw(/(<<< [^\n]*KeyUpdate[^]*){3}/)
+          if (requestPeer) yield* server.saw(/(>>> [^\n]*KeyUpdate[^]*){3}/)
           const output = yield* server.output
           assert.strictEqual((output.match(/<<< .*KeyUpdate/g) ?? []).length, 3)
           assert.strictEqual((output.match(/>>> .*KeyUpdate/g) ?? []).length, requestPeer ? 3 : 0)
