@@ -13,7 +13,7 @@ const { test } = Ours
 
 const versionOf = (pattern: RegExp, command: string, ...args: ReadonlyArray<string>): string | undefined => {
   const { stderr, stdout } = spawnSync(command, args, { encoding: "utf8" })
-  return pattern.exec(`${stdout}${stderr}`)?.[1]
+  return pattern.exec(`${stdout ?? ""}${stderr ?? ""}`)?.[1]
 }
 const sslscan = versionOf(/^\s*(\d\S+)/m, "sslscan", "--no-colour", "--version")
 const curl = versionOf(/^curl (\S+)/, "curl", "--version")
