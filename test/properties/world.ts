@@ -1,12 +1,17 @@
 /** Identities, random policies, and meetings of two sides in memory: what the property tests share. */
 import { assert } from "@effect/vitest"
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Supervisor from "effect/Supervisor"
+import * as TestClock from "effect/TestClock"
+import * as TestContext from "effect/TestContext"
 import type { ConnectionInfo } from "../../src/core/ConnectionInfo.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
@@ -23,6 +28,7 @@ import type { ClientHello } from "../../src/schema/HandshakeMessage.ts"
 import { decode } from "../../src/schema/HandshakeMessage.ts"
 import { mlkem768 } from "../../src/schema/NamedGroup.ts"
 import type { TlsError } from "../../src/schema/TlsError.ts"
+import { now, settle } from "../support/harness.ts"
 import type { Made, Wanted } from "../support/identities.ts"
 import { crypto, make } from "../support/identities.ts"
 import type { End, Identity, Info, KeyKind, Outcome, Side } from "./oracle.ts"
@@ -307,13 +313,16 @@ export interface Conversation {
 const talk = <R>(
   connect: Effect.Effect<TlsConnection, TlsError, R>,
   data: Uint8Array,
-  expected: Uint8Array
+  expected: Uint8Array,
+  onError: (error: TlsError) => void = () => undefined
 ): Effect.Effect<End, never, Exclude<R, Scope.Scope>> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const connection = yield* Effect.either(connect)
+      const connection = yield* Effect.either(Effect.tapError(connect, (error) => Effect.sync(() => onError(error))))
       if (Either.isLeft(connection)) return { _tag: "Failed", error: label(connection.left) } satisfies End
-      const received = yield* Effect.either(exchange(connection.right, data))
+      const received = yield* Effect.either(
+        Effect.tapError(exchange(connection.right, data), (error) => Effect.sync(() => onError(error)))
+      )
       return {
         _tag: "Open",
         info: plain(connection.right.info),
@@ -326,24 +335,85 @@ const talk = <R>(
     })
   ) as Effect.Effect<End, never, Exclude<R, Scope.Scope>>
 
+/** Both sides, to be run. */
+const parties = (
+  { client, clientSends, server, serverName, serverSends, transport }: Conversation,
+  errors: { client?: TlsError; server?: TlsError } = {}
+) =>
+  Effect.map(MemoryTransport.pair(transport), ([clientEnd, serverEnd]) => ({
+    client: talk(
+      TlsClient.over(clientEnd, { context: client, ...(serverName === undefined ? {} : { serverName }) }),
+      clientSends,
+      serverSends,
+      (error) => (errors.client ??= error)
+    ),
+    server: talk(
+      TlsServer.over(serverEnd, { context: server }),
+      serverSends,
+      clientSends,
+      (error) => (errors.server ??= error)
+    )
+  }))
+
 /** Both sides, and what became of them. */
 export const converse = (conversation: Conversation): Effect.Effect<Outcome> =>
+  parties(conversation).pipe(
+    Effect.flatMap((both) => Effect.all(both, { concurrency: "unbounded" })),
+    Effect.scoped,
+    Effect.provideService(CryptoProvider, crypto)
+  )
+
+/** `undefined` is a side that did not end before the deadline, and had to be interrupted. */
+export interface Watched {
+  readonly client: End | undefined
+  readonly server: End | undefined
+  readonly errors: { readonly client?: TlsError; readonly server?: TlsError }
+  /** How many are left when both have ended. */
+  readonly fibers: number
+}
+
+const deadline = "10 seconds"
+
+/** Both sides under a TestClock, which moves when nothing else does, once, to the deadline of handshakes. */
+export const watch = (conversation: Conversation): Effect.Effect<Watched> =>
   Effect.gen(function* () {
-    const [clientEnd, serverEnd] = yield* MemoryTransport.pair(conversation.transport)
-    const { client, clientSends, server, serverName, serverSends } = conversation
-    const [ours, theirs] = yield* Effect.all(
-      [
-        talk(
-          TlsClient.over(clientEnd, { context: client, ...(serverName === undefined ? {} : { serverName }) }),
-          clientSends,
-          serverSends
-        ),
-        talk(TlsServer.over(serverEnd, { context: server }), serverSends, clientSends)
-      ],
-      { concurrency: "unbounded" }
+    yield* TestClock.setTime(now)
+    const errors: { client?: TlsError; server?: TlsError } = {}
+    const supervisor = yield* Supervisor.track
+    const both = yield* parties(conversation, errors)
+    const [client, server] = yield* Effect.supervised(
+      Effect.all([Effect.forkDaemon(both.client), Effect.forkDaemon(both.server)]),
+      supervisor
     )
-    return { client: ours, server: theirs } satisfies Outcome
-  }).pipe(Effect.scoped, Effect.provideService(CryptoProvider, crypto))
+    const all = [client, server] as const
+    const early = yield* Effect.forEach(all, (fiber) => settle(fiber))
+    if (early.some(Option.isNone)) yield* TestClock.adjust(deadline)
+    const [clientExit, serverExit] = yield* Effect.all([settle(client, 100), settle(server, 100)])
+    const stopping = yield* Effect.fork(Fiber.interruptAll(all))
+    if (Option.isNone(yield* settle(stopping, 100))) return yield* Effect.dieMessage("interrupting hangs")
+    const endOf = (exit: Option.Option<Exit.Exit<End>>) =>
+      Option.getOrUndefined(
+        Option.map(
+          exit,
+          Exit.getOrElse((cause) => {
+            throw new Error(`a defect: ${Cause.pretty(cause)}`)
+          })
+        )
+      )
+    return {
+      client: endOf(clientExit),
+      server: endOf(serverExit),
+      errors,
+      fibers: (yield* supervisor.value).length
+    } satisfies Watched
+  }).pipe(Effect.scoped, Effect.provide(TestContext.TestContext), Effect.provideService(CryptoProvider, crypto))
+
+/** Whether a side got all data and the peer's end. */
+export const isClean = (end: End | undefined): boolean => end?._tag === "Open" && end.after === "data"
+
+/** What a side says of its end. */
+export const describeEnd = (end: End | undefined): string =>
+  end === undefined ? "no end" : end._tag === "Open" ? `open, then ${end.after}` : end.error
 
 /** What a client says first. */
 export const firstHello = (
