@@ -71,7 +71,7 @@ const say = (connection: TlsConnection.TlsConnection, peer: Peer, mine: string, 
 const handshake = [1, 2, 8, 13, 11, 15, 20, 11, 15, 20]
 const keyUpdate = 24
 
-describe.skipIf(!mayCapture || OpenSsl.system.missing)(`tshark ${tshark ?? ""}${note}`, () => {
+describe.skipIf(!mayCapture || OpenSsl.system.missing)(`${["tshark", tshark].join(" ").trim()}${note}`, () => {
   test("decrypts our client", () =>
     Ours.keyLogged((keyLog) =>
       Effect.gen(function* () {
