@@ -74,8 +74,8 @@ describe("Two random policies", () => {
             world.assertSame(new Set(shares.map(NamedGroup.name)), new Set(client.keyShares))
           }
         }),
-        { numRuns: world.runs(50) }
+        { numRuns: world.runs(25) }
       ),
-    world.timeout(50)
+    world.timeout(25)
   )
 })

@@ -228,7 +228,8 @@ export const meeting = FastCheck.tuple(side("client"), side("server")).chain(([c
   ).map((serverName) => ({ client, server, serverName, hybridByDefault }))
 )
 
-const defined = <A extends object>(fields: A): object =>
+/** Without what is not said. */
+export const defined = <A extends object>(fields: A): object =>
   Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined))
 
 /** The context of a policy, by the library's own front door. */
@@ -374,39 +375,48 @@ export interface Watched {
 
 const deadline = "10 seconds"
 
-/** Both sides under a TestClock, which moves when nothing else does, once, to the deadline of handshakes. */
-export const watch = (conversation: Conversation): Effect.Effect<Watched> =>
+/** Runs both sides under a TestClock, and counts which fibers are left when `body` is done and both have ended. */
+export const supervised = <A>(
+  conversation: Conversation,
+  body: (client: Fiber.RuntimeFiber<End>, server: Fiber.RuntimeFiber<End>) => Effect.Effect<A>,
+  errors: { client?: TlsError; server?: TlsError } = {}
+): Effect.Effect<{ readonly fibers: number; readonly result: A }> =>
   Effect.gen(function* () {
     yield* TestClock.setTime(now)
-    const errors: { client?: TlsError; server?: TlsError } = {}
     const supervisor = yield* Supervisor.track
     const both = yield* parties(conversation, errors)
-    const [client, server] = yield* Effect.supervised(
+    const fibers = yield* Effect.supervised(
       Effect.all([Effect.forkDaemon(both.client), Effect.forkDaemon(both.server)]),
       supervisor
     )
-    const all = [client, server] as const
-    const early = yield* Effect.forEach(all, (fiber) => settle(fiber))
-    if (early.some(Option.isNone)) yield* TestClock.adjust(deadline)
-    const [clientExit, serverExit] = yield* Effect.all([settle(client, 100), settle(server, 100)])
-    const stopping = yield* Effect.fork(Fiber.interruptAll(all))
+    assert.isAtLeast((yield* supervisor.value).length, 2, "fibers are seen")
+    const result = yield* body(...fibers)
+    const stopping = yield* Effect.fork(Fiber.interruptAll(fibers))
     if (Option.isNone(yield* settle(stopping, 100))) return yield* Effect.dieMessage("interrupting hangs")
-    const endOf = (exit: Option.Option<Exit.Exit<End>>) =>
-      Option.getOrUndefined(
-        Option.map(
-          exit,
-          Exit.getOrElse((cause) => {
-            throw new Error(`a defect: ${Cause.pretty(cause)}`)
-          })
-        )
-      )
-    return {
-      client: endOf(clientExit),
-      server: endOf(serverExit),
-      errors,
-      fibers: (yield* supervisor.value).length
-    } satisfies Watched
+    return { fibers: (yield* supervisor.value).length, result }
   }).pipe(Effect.scoped, Effect.provide(TestContext.TestContext), Effect.provideService(CryptoProvider, crypto))
+
+const endOf = (exit: Option.Option<Exit.Exit<End>>): End | undefined =>
+  Option.getOrUndefined(
+    Option.map(
+      exit,
+      Exit.getOrElse((cause) => {
+        throw new Error(`a defect: ${Cause.pretty(cause)}`)
+      })
+    )
+  )
+
+/** Both sides under a TestClock, which moves when nothing else does, once, to the deadline of handshakes. */
+export const watch = (conversation: Conversation): Effect.Effect<Watched> =>
+  Effect.suspend(() => {
+    const errors: { client?: TlsError; server?: TlsError } = {}
+    const body = Effect.fnUntraced(function* (client: Fiber.RuntimeFiber<End>, server: Fiber.RuntimeFiber<End>) {
+      const early = yield* Effect.forEach([client, server], (fiber) => settle(fiber))
+      if (early.some(Option.isNone)) yield* TestClock.adjust(deadline)
+      return { client: endOf(yield* settle(client, 100)), server: endOf(yield* settle(server, 100)) }
+    })
+    return Effect.map(supervised(conversation, body, errors), ({ fibers, result }) => ({ ...result, errors, fibers }))
+  })
 
 /** Whether a side got all data and the peer's end. */
 export const isClean = (end: End | undefined): boolean => end?._tag === "Open" && end.after === "data"
