@@ -6,6 +6,7 @@
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
@@ -16,7 +17,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Defaults from "../schema/Defaults.ts"
 import type { Endpoint } from "../schema/Endpoint.ts"
-import type { TlsConfigError, TlsError, TransportError } from "../schema/TlsError.ts"
+import type { TlsConfigError, TlsError } from "../schema/TlsError.ts"
+import { TransportError } from "../schema/TlsError.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
 import { KeyLog } from "./KeyLog.ts"
@@ -38,7 +40,8 @@ export interface HandshakeFailure {
 }
 
 /**
- * A running server. `handshakeFailures` gives those from the moment it is run; a slow consumer misses the oldest.
+ * A running server. `handshakeFailures` gives those from the moment it is run until the server is closed; a slow consumer
+ * misses the oldest.
  *
  * @since 0.1.0
  * @category models
@@ -98,6 +101,9 @@ export const over = (
     })
   })
 
+const acceptFailed = (message: string, cause: unknown) =>
+  new TransportError({ reason: "Other", operation: "accept", message, cause, phase: "listen" })
+
 /** After a failed `accept`, such as one for want of file descriptors: not at once, and not for ever later. */
 const acceptAgain = Schedule.union(Schedule.exponential("5 millis"), Schedule.spaced("1 second"))
 
@@ -118,7 +124,7 @@ export const serve = <E, R>(
   Effect.gen(function* () {
     const transport = yield* Transport
     yield* SecureContext.resolve(options.context, yield* CryptoProvider, "server")
-    const failures = yield* PubSub.sliding<HandshakeFailure>(256)
+    const failures = yield* Effect.acquireRelease(PubSub.sliding<HandshakeFailure>(256), PubSub.shutdown)
     const handshakes = Effect.unsafeMakeSemaphore(options.concurrentHandshakes ?? Defaults.concurrentHandshakes)
 
     // Finalizers run in reverse: first no more is accepted, then the connections drain, then their fibers end.
@@ -139,20 +145,24 @@ export const serve = <E, R>(
       scope: Scope.CloseableScope
     ): Effect.Effect<void, never, CryptoProvider | Exclude<R, Scope.Scope>> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.onExit(
-          Effect.flatMap(
-            Effect.ensuring(Effect.either(restore(Scope.extend(over(duplex, options), scope))), handshakes.release(1)),
-            (opened) =>
-              opened._tag === "Left"
-                ? report({ error: opened.left, remoteAddress: duplex.remoteAddress })
-                : restore(Scope.extend(options.handler(opened.right), scope))
-          ) as Effect.Effect<unknown, E, CryptoProvider | Exclude<R, Scope.Scope>>,
-          (exit) => Scope.close(scope, exit)
-        )
-      ).pipe(
-        Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)),
-        Effect.asVoid
-      )
+        Effect.gen(function* () {
+          const opened = yield* restore(Scope.extend(over(duplex, options), scope)).pipe(
+            Effect.either,
+            Effect.ensuring(handshakes.release(1))
+          )
+          if (Either.isRight(opened)) {
+            yield* restore(Scope.extend(options.handler(opened.right), scope)) as Effect.Effect<
+              unknown,
+              E,
+              Exclude<R, Scope.Scope>
+            >
+          } else {
+            // Whoever is told may take any time; the connection does not wait for that.
+            yield* Scope.close(scope, Exit.fail(opened.left))
+            yield* restore(report({ error: opened.left, remoteAddress: duplex.remoteAddress }))
+          }
+        }).pipe(Effect.onExit((exit) => Scope.close(scope, exit)))
+      ).pipe(Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)))
 
     const report = (failure: HandshakeFailure): Effect.Effect<void> =>
       Effect.zipRight(PubSub.publish(failures, failure), options.onHandshakeFailure?.(failure) ?? Effect.void)
@@ -161,8 +171,9 @@ export const serve = <E, R>(
       Effect.gen(function* () {
         yield* restore(handshakes.take(1))
         const scope = yield* Scope.make()
-        const duplex = yield* Effect.onError(restore(Scope.extend(listener.accept, scope)), (cause) =>
-          Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), handshakes.release(1))
+        const duplex = yield* restore(Scope.extend(listener.accept, scope)).pipe(
+          Effect.catchAllDefect((cause) => acceptFailed("a defect in the transport", cause)),
+          Effect.onError((cause) => Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), handshakes.release(1)))
         )
         fork(serveOne(duplex, scope))
       })
