@@ -526,7 +526,7 @@ for (const { name, options, phase, reason, side, verifier } of places) {
       script(true) as never
     )
 
-  describe(`${name}`, () => {
+  describe(`${side.name}: ${name}`, () => {
     for (const [how, effect] of Object.entries(misbehaviours)) {
       it.effect(`that ${how} ends the handshake with internal_error`, () =>
         Effect.gen(function* () {
