@@ -286,10 +286,16 @@ const retryHello = Effect.fnUntraced(function* (
 
 /**
  * What a second ClientHello must repeat, in bytes. What nobody here acts on may differ: padding, binders, extensions
- * that other documents let change.
+ * that other documents let change; and the order of the extensions, which means nothing (RFC 9846 §4.2) and which
+ * wolfSSL changes.
  */
 const unchanging = (hello: Message.ClientHello): Uint8Array =>
-  encode({ ...hello, extensions: hello.extensions.filter(({ _tag }) => !changing.has(_tag)) })
+  encode({
+    ...hello,
+    extensions: hello.extensions
+      .filter(({ _tag }) => !changing.has(_tag))
+      .sort((a, b) => Extension.typeOf(a) - Extension.typeOf(b))
+  })
 
 const changing: ReadonlySet<Extension.Extension["_tag"]> = new Set([
   "KeyShareOffer",

@@ -69,8 +69,6 @@ export interface AsClient extends Role {
   }) => Command
   /** A group it offers without a share. */
   readonly retry: Group
-  /** Why we refuse the hello that it then sends. */
-  readonly retryRefused?: TlsError.HandshakeReason
   /** The end of its input does not end the connection: it waits for our end. */
   readonly waits?: boolean
 }

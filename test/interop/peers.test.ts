@@ -146,8 +146,7 @@ for (const { client, ...row } of clients) {
       })
 
     const again = retry(client.retry, { groups: [client.retry] })
-    const { retryRefused } = client
-    for (const one of [...casesOf(client), ...(retryRefused === undefined ? [again] : [])]) {
+    for (const one of [...casesOf(client), again]) {
       const { bulk = false, clientCertificate = false, info = {}, name } = one
       test(name, () =>
         Effect.gen(function* () {
@@ -166,13 +165,6 @@ for (const { client, ...row } of clients) {
           if (bulk === false) assert.strictEqual(yield* peer.exit, 0)
         })
       )
-    }
-    for (const reason of retryRefused === undefined ? [] : [retryRefused]) {
-      test(`${again.name}, whose answer we refuse`, () =>
-        Effect.gen(function* () {
-          const { server } = yield* start(again)
-          assert.include(yield* server.refused, { _tag: "HandshakeError", reason })
-        }))
     }
   })
 }
