@@ -79,12 +79,12 @@ export const start = (command: Command, patience: number): Child => {
   }
 }
 
-/** Runs a program whose only output is a line of JSON. */
+/** Runs a program whose last line of output is JSON. Others may be what it logs. */
 export const runForJson = async <A>(command: Command, patience: number): Promise<A> => {
   const end = await start(command, patience).ended
   if (end.exit !== 0) throw new Error(describe(command, end))
   try {
-    return JSON.parse(end.stdout) as A
+    return JSON.parse(end.stdout.trimEnd().split("\n").at(-1)!) as A
   } catch {
     throw new Error(describe(command, end))
   }
