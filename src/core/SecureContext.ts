@@ -366,7 +366,18 @@ const resolveProtocol = (
       supported: (info: I) => boolean
     ): Either.Either<ReadonlyArray<I>, TlsConfigError> => {
       const chosen = (said ?? defaults).flatMap((name) => info(name) ?? [])
-      if (said === undefined) return Either.right(chosen.filter(supported))
+      if (said === undefined) {
+        const usable = chosen.filter(supported)
+        return usable.length > 0
+          ? Either.right(usable)
+          : Either.left(
+              TlsConfigError.of(
+                "Unsupported",
+                `protocol.${path}`,
+                `the provider ${crypto.name} has none of the defaults: ${defaults.join(", ")}`
+              )
+            )
+      }
       const lacking = said.filter((name) => !supported(info(name)!))
       return Arr.isNonEmptyReadonlyArray(lacking)
         ? Either.left(
