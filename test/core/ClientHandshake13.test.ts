@@ -7,7 +7,10 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as TestClock from "effect/TestClock"
 import type { SecureContextOptions } from "../../src/core/SecureContextOptions.ts"
+import * as TlsClient from "../../src/core/TlsClient.ts"
+import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { MemoryTransportOptions } from "../../src/layers/MemoryTransport.ts"
+import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
 import type { Extension } from "../../src/schema/Extension.ts"
 import * as HandshakeMessage from "../../src/schema/HandshakeMessage.ts"
 import * as HandshakeType from "../../src/schema/HandshakeType.ts"
@@ -16,6 +19,7 @@ import * as ProtocolVersion from "../../src/schema/ProtocolVersion.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 import * as CipherSuite from "../../src/schema/CipherSuite.ts"
 import * as harness from "../support/harness.ts"
+import * as identities from "../support/identities.ts"
 import type { Tag } from "../support/edits.ts"
 import {
   badShares,
@@ -674,6 +678,9 @@ describe("what is right", () => {
   fine("a HelloRetryRequest for a group", { retry: { group: p256 } })
   fine("a HelloRetryRequest for a cookie", { retry: { cookie } })
   fine("a HelloRetryRequest for both", { retry: { group: p256, cookie: new Uint8Array(4000).fill(7) } })
+  fine("a record size limit of 64", encrypted([{ _tag: "RecordSizeLimit", limit: 64 }]), {
+    protocol: { recordSizeLimit: 16_385 }
+  })
   fine("no middlebox compatibility", {}, { protocol: { middleboxCompatibility: false } })
   for (const suite of CipherSuite.registry) {
     fine(suite.name, { suite }, { protocol: { cipherSuites: allSuites } })
@@ -723,6 +730,15 @@ describe("what the client says", () => {
       )
       // RFC 9846 §D.4: once, before the second flight, which here is the second hello.
       assert.strictEqual(peer.changeCipherSpecs, 1)
+    })
+  )
+
+  it.effect("a ChangeCipherSpec before its second flight, and a session id", () =>
+    Effect.gen(function* () {
+      const { peer, serverExit } = yield* play({})
+      assert(Exit.isSuccess(serverExit))
+      assert.strictEqual(peer.changeCipherSpecs, 1)
+      assert.lengthOf(serverExit.value.hello.sessionId, 32)
     })
   )
 
@@ -975,4 +991,93 @@ describe("a server that stops in its flight", () => {
       )
     })
   )
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Any two policies
+// ---------------------------------------------------------------------------------------------------------------------
+
+describe("two policies at random", () => {
+  const keys = {
+    ecdsa_secp256r1_sha256: identities.server,
+    ecdsa_secp384r1_sha384: identities.makeSync({ key: { _tag: "Ec", curve: "P-384" } }),
+    ed25519: identities.makeSync({ key: { _tag: "Ed25519" } })
+  } as const
+  type Scheme = keyof typeof keys
+  interface Policy {
+    readonly cipherSuites: ReadonlyArray<CipherSuite.CipherSuiteName>
+    readonly groups: ReadonlyArray<NamedGroup.NamedGroupName>
+    readonly keyShares: ReadonlyArray<NamedGroup.NamedGroupName>
+    readonly signatureSchemes: ReadonlyArray<Scheme>
+    readonly alpn: ReadonlyArray<string>
+    readonly identities: ReadonlyArray<Scheme>
+  }
+  const pick = <A>(all: ReadonlyArray<A>, below: (n: number) => number, least = 1): ReadonlyArray<A> => {
+    const shuffled = all.map((value) => ({ value, at: below(1e9) })).sort((a, b) => a.at - b.at)
+    return shuffled.slice(0, least + below(all.length + 1 - least)).map(({ value }) => value)
+  }
+  const policy = (below: (n: number) => number): Policy => {
+    const groups = pick(["x25519", "secp256r1", "secp384r1", "x448"] as const, below)
+    return {
+      cipherSuites: pick(allSuites, below),
+      groups,
+      keyShares: pick(groups, below),
+      signatureSchemes: pick(Object.keys(keys) as ReadonlyArray<Scheme>, below),
+      alpn: pick(["h2", "http/1.1", "x"], below, 0),
+      identities: pick(Object.keys(keys) as ReadonlyArray<Scheme>, below)
+    }
+  }
+
+  /** What RFC 9846 and the server's preferences make of it. */
+  const oracle = (client: Policy, server: Policy): string => {
+    const suite = server.cipherSuites.find((name) => client.cipherSuites.includes(name))
+    if (suite === undefined) return "NoSharedCipherSuite"
+    const shared = server.groups.filter((name) => client.groups.includes(name))
+    const group = shared.find((name) => client.keyShares.includes(name)) ?? shared[0]
+    if (group === undefined) return "NoSharedGroup"
+    const both = client.alpn.length > 0 && server.alpn.length > 0
+    const protocol = both ? server.alpn.find((name) => client.alpn.includes(name)) : "-"
+    if (protocol === undefined) return "NoApplicationProtocol"
+    const usable = new Set(client.signatureSchemes.filter((name) => server.signatureSchemes.includes(name)))
+    const scheme = server.identities.find((name) => usable.has(name))
+    if (scheme === undefined) return "NoSharedSignatureScheme"
+    return `${suite} ${group} ${protocol} ${scheme}${client.keyShares.includes(group) ? "" : " retried"}`
+  }
+
+  for (let batch = 0; batch < 4; batch++) {
+    it.scoped(`what comes of them is as predicted, ${batch}`, () =>
+      Effect.gen(function* () {
+        const seen = new Set<string>()
+        for (let i = 0; i < 50; i++) {
+          const below = harness.random(batch * 1000 + i)
+          const [ours, theirs] = [policy(below), policy(below)]
+          const options = ({ identities: own, ...protocol }: Policy): SecureContextOptions =>
+            ({ protocol, identity: own.map((name) => keys[name].options) }) as unknown as SecureContextOptions
+          const [near, far] = yield* MemoryTransport.pair()
+          const server = yield* Effect.fork(TlsServer.over(far, { context: yield* harness.context(options(theirs)) }))
+          const client = yield* Effect.exit(TlsClient.over(near, { context: yield* harness.context(options(ours)) }))
+          const exit = yield* Fiber.await(server)
+          const expected = oracle(ours, theirs)
+          seen.add(expected.split(" ")[0]!)
+          if (Exit.isSuccess(client) && Exit.isSuccess(exit)) {
+            for (const { info } of [client.value, exit.value]) {
+              const protocol = Option.getOrElse(info.alpn, () => "-")
+              const retried = info.helloRetryRequest ? " retried" : ""
+              assert.strictEqual(
+                `${info.cipherSuite} ${info.group} ${protocol} ${info.signatureScheme}${retried}`,
+                expected,
+                JSON.stringify([ours, theirs])
+              )
+            }
+          } else {
+            assert.strictEqual(harness.labelOf(exit), negotiation(expected), JSON.stringify([ours, theirs]))
+            const alert = expected === "NoApplicationProtocol" ? "no_application_protocol" : "handshake_failure"
+            assert.strictEqual(harness.labelOf(client), `AlertError/${alert}/negotiation`)
+          }
+        }
+        // The samples are of all kinds.
+        assert.isAbove(seen.size, 4)
+      }).pipe(Effect.provide(harness.layer))
+    )
+  }
 })

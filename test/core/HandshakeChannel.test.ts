@@ -609,6 +609,24 @@ describe("whoever is interrupted in a handshake", () => {
   }
 })
 
+describe("a peer that does not read", () => {
+  it.scoped("keeps nobody past the deadline", () =>
+    Effect.gen(function* () {
+      const { client, server } = yield* contexts
+      const [near] = yield* MemoryTransport.pair({ capacity: 10 })
+      const connecting = yield* Effect.fork(TlsClient.over(near, { context: client }))
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(harness.labelOf(yield* Fiber.await(connecting)), "TlsTimeoutError/Handshake/negotiation")
+      const [mute, other] = yield* MemoryTransport.pair({ capacity: 500 })
+      yield* Effect.fork(scripts.playClient(new scripted.ScriptedPeer("client", { ...mute, pull: Effect.never })))
+      const stuck = yield* Effect.fork(TlsServer.over(other, { context: server }))
+      yield* harness.settle(stuck)
+      yield* TestClock.adjust("10 seconds")
+      assert.strictEqual(harness.labelOf(yield* Fiber.await(stuck)), "TlsTimeoutError/Handshake/authentication")
+    }).pipe(Effect.provide(harness.layer))
+  )
+})
+
 describe("whoever may not be interrupted", () => {
   it.scoped("has its deadline all the same", () =>
     Effect.gen(function* () {

@@ -920,17 +920,6 @@ describe("several fibers", () => {
   )
 })
 
-/** Numbers that look random and are the same each time. */
-const random = (seed: number) => {
-  let state = seed
-  return (below: number): number => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) % below
-  }
-}
-
 describe("whatever happens in whatever order", () => {
   /** A write that says which it is and how long, so that the reader can tell whether it is whole. */
   const numbered = (id: number, length: number): Uint8Array => {
@@ -1002,7 +991,7 @@ describe("whatever happens in whatever order", () => {
         const clientContext = yield* harness.context({ protocol: { limits: { recordsPerKey: 7 } } })
         const serverContext = yield* harness.serverContext({ protocol: { limits: { recordsPerKey: 9 } } })
         for (let seed = batch * 40; seed < batch * 40 + 40; seed++) {
-          const below = random(seed)
+          const below = harness.random(seed)
           yield* Effect.scoped(
             Effect.gen(function* () {
               const { client, server } = yield* harness.connected({
@@ -1012,10 +1001,10 @@ describe("whatever happens in whatever order", () => {
               })
               const [fromClient, fromServer, atClient, atServer] = yield* Effect.all(
                 [
-                  write(client, random(seed + 1)),
-                  write(server, random(seed + 2)),
-                  pullAll(client, random(seed + 3)),
-                  pullAll(server, random(seed + 4))
+                  write(client, harness.random(seed + 1)),
+                  write(server, harness.random(seed + 2)),
+                  pullAll(client, harness.random(seed + 3)),
+                  pullAll(server, harness.random(seed + 4))
                 ],
                 { concurrency: "unbounded" }
               )

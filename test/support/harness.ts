@@ -185,3 +185,14 @@ export const connected = (
     })
     return { client, server: yield* Fiber.join(accepting) }
   })
+
+/** Numbers that look random and are the same each time. */
+export const random = (seed: number) => {
+  let state = seed
+  return (below: number): number => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) % below
+  }
+}
