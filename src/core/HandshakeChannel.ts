@@ -6,7 +6,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Alert from "../schema/Alert.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as ContentType from "../schema/ContentType.ts"
@@ -253,10 +255,19 @@ export class HandshakeChannel {
     this.#outgoing.push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1))
   }
 
-  /** Sends the flight in one write. */
-  readonly flush: Effect.Effect<void, TlsError> = Effect.suspend(() =>
-    this.#outgoing.length === 0 ? Effect.void : this.#located(this.duplex.write(this.#takeOutgoing()))
-  )
+  /**
+   * Sends the flight in one write, and does not wait for room: a peer may read no further before it has written its
+   * own flight, for which it may need us to read. What then fails is seen by the next read or write.
+   */
+  readonly flush: Effect.Effect<void, TlsError> = Effect.suspend(() => {
+    if (this.#outgoing.length === 0) return Effect.void
+    const write = this.#located(this.duplex.write(this.#takeOutgoing()))
+    return Effect.flatMap(Effect.runtime(), (runtime) => {
+      // Started at once, so that nothing else is written before it.
+      const exit = Runtime.runFork(runtime)(write, { immediate: true }).unsafePoll()
+      return exit !== null && Exit.isFailure(exit) ? exit : Effect.void
+    })
+  })
 
   #takeOutgoing(): Uint8Array {
     const [first] = this.#outgoing

@@ -155,6 +155,11 @@ describe("However the bytes come", () => {
     )
   )
 
+  // Nobody may wait for room in a flight whose end the other side reads only after its own flight.
+  it("through a pipe of one byte, with a HelloRetryRequest and a ChangeCipherSpec behind it", async () => {
+    world.assertSame(await meet(true, [none, none], [10, 10], { maxChunk: 1, capacity: 1 }), plain.get(true))
+  })
+
   it(
     "in records of any lengths, padded or not, with limits on them or none",
     ...property(
