@@ -4,4 +4,5 @@
  * @since 0.1.0
  */
 export * as DeterministicCrypto from "./layers/DeterministicCrypto.ts"
+export * as Faults from "./layers/Faults.ts"
 export * as MemoryTransport from "./layers/MemoryTransport.ts"

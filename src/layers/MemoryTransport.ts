@@ -21,10 +21,34 @@ import { TransportError } from "../schema/TlsError.ts"
 export type Direction = "toServer" | "toClient"
 
 /**
+ * A fault under way in one direction of one connection: what each chunk that is not empty becomes, and what of those held
+ * back still arrives when the writer ends in order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface FaultStage {
+  readonly chunk: (bytes: Uint8Array) => ReadonlyArray<Uint8Array>
+  readonly end: () => ReadonlyArray<Uint8Array>
+}
+
+/**
+ * Something that goes wrong on the way: a value without state, begun anew in each direction of each connection.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Fault {
+  readonly begin: (direction: Direction) => FaultStage
+}
+
+/**
  * - `capacity`: how many bytes are on their way in one direction before a writer waits, 64 KiB by default.
  * - `maxChunk`: the most bytes one `pull` gives; 1 is byte by byte. Without it a chunk arrives as it was written, the
  *   very same array.
- * - `transform`: sees each written chunk and says what the network makes of it: several, none, others.
+ * - `transform`: sees each written chunk and says what the network makes of it: several, none, others. It is one function
+ *   for all connections.
+ * - `faults`: what goes wrong on the way, after `transform`; see `Faults`. Each direction of each connection has its own.
  * - `cut`: after that many bytes in that direction the connection is lost: the reader sees an end in spite of what the
  *   writer still writes, or both sides a reset.
  *
@@ -35,6 +59,7 @@ export interface MemoryTransportOptions {
   readonly capacity?: number
   readonly maxChunk?: number
   readonly transform?: (direction: Direction, chunk: Uint8Array) => ReadonlyArray<Uint8Array>
+  readonly faults?: Fault
   readonly cut?: { readonly direction: Direction; readonly after: number; readonly as: "end" | "reset" }
 }
 
@@ -71,6 +96,7 @@ class Pipe {
   private readonly options: MemoryTransportOptions
   private readonly capacity: number
   private readonly maxChunk: number
+  private readonly fault: FaultStage | undefined
   private readonly chunks: Array<Uint8Array> = []
   private buffered = 0
   private total = 0
@@ -97,6 +123,7 @@ class Pipe {
     this.options = options
     this.capacity = options.capacity ?? 65536
     this.maxChunk = options.maxChunk ?? Infinity
+    this.fault = options.faults?.begin(direction)
   }
 
   private wake(): void {
@@ -168,8 +195,13 @@ class Pipe {
 
   private carry(bytes: Uint8Array): void {
     const { transform } = this.options
-    if (transform === undefined) this.put(bytes)
-    else for (const chunk of transform(this.direction, bytes)) this.put(chunk)
+    if (transform === undefined) this.pass(bytes)
+    else for (const chunk of transform(this.direction, bytes)) this.pass(chunk)
+  }
+
+  private pass(bytes: Uint8Array): void {
+    if (this.fault === undefined || bytes.length === 0) this.put(bytes)
+    else for (const chunk of this.fault.chunk(bytes)) this.put(chunk)
   }
 
   private put(bytes: Uint8Array): void {
@@ -192,6 +224,9 @@ class Pipe {
   }
 
   finish(): void {
+    if (this.fault !== undefined && !this.ended && !this.reset) {
+      for (const chunk of this.fault.end()) this.put(chunk)
+    }
     this.ended = true
     this.wake()
   }
