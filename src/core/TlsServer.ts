@@ -162,7 +162,11 @@ export const serve = <E, R>(
             yield* restore(report({ error: opened.left, remoteAddress: duplex.remoteAddress }))
           }
         }).pipe(Effect.onExit((exit) => Scope.close(scope, exit)))
-      ).pipe(Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)))
+      ).pipe(
+        Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)),
+        // Whatever region `serve` runs in: closing must be able to interrupt handlers.
+        Effect.interruptible
+      )
 
     const report = (failure: HandshakeFailure): Effect.Effect<void> =>
       Effect.zipRight(PubSub.publish(failures, failure), options.onHandshakeFailure?.(failure) ?? Effect.void)
