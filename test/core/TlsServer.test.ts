@@ -468,6 +468,23 @@ describe("a server that closes", () => {
     })
   )
 
+  one("interrupts its handlers even where it was opened uninterruptibly", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* harness.serverContext()
+      const server = yield* TlsServer.serve({
+        endpoint: anywhere,
+        context,
+        drainTimeout: "1 second",
+        handler: () => Effect.never
+      }).pipe(Scope.extend(scope), Effect.uninterruptible)
+      yield* connect(server)
+      yield* hasConnections(server, 1)
+      const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+      assert.isTrue(Exit.isSuccess(yield* harness.finish(closing, "1 second")))
+    })
+  )
+
   one("tells clients in their handshake", () =>
     Effect.gen(function* () {
       const context = yield* harness.context({ resolveIdentity: () => Effect.never })
