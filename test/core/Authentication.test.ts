@@ -586,3 +586,62 @@ for (const { name, options, phase, reason, side, verifier } of places) {
     }
   })
 }
+
+describe("what selectAlpn is given and may give", () => {
+  const selected = (offered: ReadonlyArray<string> | undefined, choice: Option.Option<string>) =>
+    Effect.gen(function* () {
+      const asked: Array<readonly [offered: ReadonlyArray<string>, hello: string, name: string]> = []
+      const context = yield* harness.serverContext({
+        protocol: { alpn: ["ignored"] },
+        selectAlpn: (protocols, hello, name) => {
+          asked.push([protocols, hello._tag, Option.match(name, { onNone: () => "none", onSome: String })])
+          return Effect.succeed(choice)
+        }
+      })
+      const { peer, script, server } = yield* harness.serverAgainst(context, (scripted) =>
+        scripts.playClient(scripted, {
+          serverName: "example.org",
+          ...(offered === undefined ? {} : { extensions: [{ _tag: "ApplicationProtocols", protocols: offered }] })
+        })
+      )
+      const exit = yield* harness.finish(server)
+      const client = yield* harness.finish(script)
+      const alert = Exit.isFailure(client) ? harness.endingOf(client) : "none"
+      const alpn = Exit.isSuccess(exit) ? exit.value.info.alpn : Option.none()
+      return { asked, error: harness.labelOf(exit), alert, alpn, peer }
+    }).pipe(Effect.scoped, Effect.provide(harness.layer))
+
+  it.effect("all that was offered, the hello, the name; one of the offered", () =>
+    Effect.gen(function* () {
+      const { alpn, asked } = yield* selected(["a", "b"], Option.some("b"))
+      assert.deepStrictEqual(alpn, Option.some("b"))
+      assert.deepStrictEqual(asked, [[["a", "b"], "ClientHello", "example.org"]])
+    })
+  )
+
+  it.effect("nothing, where nothing was offered", () =>
+    Effect.gen(function* () {
+      const { alpn, asked, error } = yield* selected(undefined, Option.some("b"))
+      assert.deepStrictEqual([error, alpn, asked], ["connected", Option.none(), []])
+    })
+  )
+
+  it.effect("none, which refuses the client", () =>
+    Effect.gen(function* () {
+      const { alert, error } = yield* selected(["a", "b"], Option.none())
+      assert.deepStrictEqual(
+        [error, alert],
+        ["HandshakeError/NoApplicationProtocol/negotiation", "alert no_application_protocol"]
+      )
+    })
+  )
+
+  it.effect("not what was not offered: that is a mistake of ours", () =>
+    Effect.gen(function* () {
+      for (const wrong of ["c", "A", ""]) {
+        const { alert, error } = yield* selected(["a", "b"], Option.some(wrong))
+        assert.deepStrictEqual([error, alert], ["HandshakeError/HookFailed/negotiation", "alert internal_error"])
+      }
+    })
+  )
+})
