@@ -1,0 +1,163 @@
+/** Decoders under mutation: values or typed errors, in bounded time and memory. `npm run fuzz` is the long run. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
+import * as FastCheck from "effect/FastCheck"
+import * as Option from "effect/Option"
+import { generateKeyPairSync } from "node:crypto"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import { RecordReader } from "../../src/core/RecordReader.ts"
+import * as TlsServer from "../../src/core/TlsServer.ts"
+import type { Duplex } from "../../src/core/Transport.ts"
+import { DecodeError } from "../../src/schema/ByteReader.ts"
+import { concat, toHex } from "../../src/schema/Bytes.ts"
+import * as Certificate from "../../src/schema/Certificate.ts"
+import * as ClientHello from "../../src/schema/ClientHello.ts"
+import { decode, encode } from "../../src/schema/HandshakeMessage.ts"
+import * as Limits from "../../src/schema/Limits.ts"
+import * as Pem from "../../src/schema/Pem.ts"
+import * as PrivateKeyInfo from "../../src/schema/PrivateKeyInfo.ts"
+import { AlertError, HandshakeError, TruncationError } from "../../src/schema/TlsError.ts"
+import { plain } from "../core/records.ts"
+import * as harness from "../support/harness.ts"
+import * as identities from "../support/identities.ts"
+import { anyMessage, clientHello, mutate, random } from "./arbitraries.ts"
+
+const runs = Number(process.env["FUZZ_RUNS"] ?? 5000)
+const seed = Number(process.env["FUZZ_SEED"] ?? 9846)
+const mostMilliseconds = 2000
+const mostGrowth = 32 * 1024 * 1024
+
+const typed = (
+  result: Either.Either<unknown, unknown>,
+  ...errors: ReadonlyArray<abstract new (...args: never) => unknown>
+) => {
+  if (Either.isLeft(result) && !errors.some((error) => result.left instanceof error)) {
+    throw new Error("not a typed error", { cause: result.left })
+  }
+}
+
+const utf8 = new TextEncoder()
+const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1")
+
+const messages = FastCheck.sample(anyMessage, { numRuns: 100, seed }).map(encode)
+const hellos = FastCheck.sample(clientHello, { numRuns: 50, seed }).map(encode)
+const certificates = [identities.server, identities.client]
+const keys = [
+  generateKeyPairSync("rsa", { modulusLength: 2048 }),
+  generateKeyPairSync("ec", { namedCurve: "P-256" }),
+  generateKeyPairSync("ed25519")
+].map(({ privateKey }) => new Uint8Array(privateKey.export({ format: "der", type: "pkcs8" })))
+
+const records = (bytes: Uint8Array): void => {
+  const reader = new RecordReader(Limits.defaults)
+  for (let at = 0; at < bytes.length; at += 100) {
+    reader.push(bytes.subarray(at, at + 100))
+    for (let record = reader.next(); record !== undefined; record = reader.next()) {
+      if (record instanceof HandshakeError) return
+    }
+  }
+}
+
+/** Alerts have no decoder of their own: a server of ours gets these bytes and then the end. */
+const server = harness.contextSync({ identity: identities.server.options })
+const alerts = async (bytes: Uint8Array): Promise<void> => {
+  let pulled = false
+  const duplex: Duplex = {
+    pull: Effect.sync(() => {
+      const next = pulled ? Option.none() : Option.some(bytes)
+      pulled = true
+      return next
+    }),
+    write: () => Effect.void,
+    end: () => Effect.void,
+    abort: Effect.void,
+    localAddress: Option.none(),
+    remoteAddress: Option.none()
+  }
+  const exit = await TlsServer.over(duplex, { context: server }).pipe(
+    Effect.scoped,
+    Effect.provideService(CryptoProvider, identities.crypto),
+    Effect.runPromiseExit
+  )
+  assert(Exit.isFailure(exit), "it cannot connect")
+  typed(
+    Either.left(Option.getOrElse(Cause.failureOption(exit.cause), () => Cause.pretty(exit.cause))),
+    AlertError,
+    HandshakeError,
+    TruncationError
+  )
+}
+
+type Decoder = (bytes: Uint8Array) => Promise<void> | void
+
+const kinds: ReadonlyArray<readonly [name: string, corpus: ReadonlyArray<Uint8Array>, decoder: Decoder]> = [
+  [
+    "records",
+    messages.map((bytes) =>
+      concat([plain(22, bytes.subarray(0, 900)), plain(20, Uint8Array.of(1)), plain(21, Uint8Array.of(2, 80))])
+    ),
+    records
+  ],
+  ["HandshakeMessage", messages, (bytes) => typed(decode(bytes), DecodeError)],
+  [
+    "ClientHello",
+    hellos.map((bytes) => plain(22, bytes)),
+    (bytes) => {
+      const hello = ClientHello.fromRecords(bytes)
+      typed(hello, DecodeError)
+      if (Either.isRight(hello) && Option.isSome(hello.right)) ClientHello.format(hello.right.value)
+    }
+  ],
+  ["alerts", [0, 10, 80, 90].map((code) => plain(21, Uint8Array.of(2, code))), alerts],
+  [
+    "Certificate",
+    certificates.map(({ certificate }) => certificate.der),
+    (bytes) => typed(Certificate.decode(bytes), DecodeError)
+  ],
+  [
+    "PEM",
+    certificates.flatMap(({ certificatePem, keyPem }) => [utf8.encode(certificatePem), utf8.encode(keyPem)]),
+    (bytes) => {
+      typed(Pem.parse(latin1(bytes)), Pem.PemError)
+      typed(Certificate.fromBytes(bytes), Pem.PemError)
+    }
+  ],
+  ["PrivateKeyInfo", keys, (bytes) => typed(PrivateKeyInfo.fromDer(bytes), PrivateKeyInfo.PrivateKeyError)]
+]
+
+setFlagsFromString("--expose-gc")
+const collect = runInNewContext("gc") as () => void
+const heap = (): number => {
+  collect()
+  return process.memoryUsage().heapUsed
+}
+
+describe(`decoders under ${runs} mutants each, seed ${seed}`, () => {
+  it.each(kinds)("%s", { timeout: 30_000 + 10 * runs }, async (name, corpus, decoder) => {
+    const next = random(seed)
+    const before = heap()
+    let slowest = 0
+    for (let run = 0; run < runs; run++) {
+      const bytes = mutate(corpus[Math.floor(next() * corpus.length)]!, next)
+      const start = performance.now()
+      try {
+        const pending = decoder(bytes)
+        if (pending !== undefined) await pending
+      } catch (error) {
+        throw new Error(`${name}, seed ${seed}, run ${run}: ${toHex(bytes)}`, { cause: error })
+      }
+      const took = performance.now() - start
+      if (took > slowest) slowest = took
+      assert.isBelow(took, mostMilliseconds, `${name}, seed ${seed}, run ${run}: ${toHex(bytes)}`)
+    }
+    const growth = heap() - before
+    if (runs > 5000)
+      console.log(`${name}: slowest ${slowest.toFixed(1)} ms, heap grew by ${(growth / 1e6).toFixed(1)} MB`)
+    assert.isBelow(growth, mostGrowth, `${name}, seed ${seed}`)
+  })
+})
