@@ -11,6 +11,7 @@ import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Supervisor from "effect/Supervisor"
 import * as TestClock from "effect/TestClock"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import type { SecureContext } from "../../src/core/SecureContext.ts"
@@ -529,6 +530,39 @@ describe("a server that closes", () => {
         TlsServer.serve({ endpoint: server.address, context: yield* harness.serverContext(), handler: echo })
       )
       assert.deepStrictEqual(again.address, server.address)
+    })
+  )
+})
+
+describe("fibers", () => {
+  one("end with what they were for, whatever became of it", () =>
+    Effect.gen(function* () {
+      const supervisor = yield* Supervisor.track
+      const alive = Effect.map(supervisor.value, (fibers) => fibers.length)
+      yield* Effect.gen(function* () {
+        const { close, server } = yield* serve({ handler: echo })
+        yield* connect(server)
+        yield* Effect.repeatN(Effect.yieldNow(), 50)
+        const before = yield* alive
+        // The accepting one, and the handler of the connection that stays.
+        assert.isAtLeast(before, 2)
+        const incompatible = yield* harness.context({ protocol: { cipherSuites: ["TLS_AES_128_CCM_SHA256"] } })
+        for (let i = 0; i < 10; i++) {
+          yield* Effect.scoped(Effect.flatMap(connect(server), (client) => roundTrip(client, "hello")))
+          yield* Effect.flip(Effect.scoped(connect(server, incompatible)))
+          const plain = yield* silent(server)
+          yield* plain.end(harness.bytes("hello\r\n"))
+          const gone = yield* silent(server)
+          yield* gone.abort
+          const interrupted = yield* Effect.fork(Effect.scoped(connect(server)))
+          yield* Effect.repeatN(Effect.yieldNow(), i)
+          yield* Fiber.interrupt(interrupted)
+        }
+        yield* hasConnections(server, 1)
+        yield* until(Effect.map(alive, (count) => count <= before))
+        yield* close
+      }).pipe(Effect.scoped, Effect.supervised(supervisor))
+      yield* until(Effect.map(alive, (count) => count === 0))
     })
   )
 })
