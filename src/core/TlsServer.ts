@@ -17,8 +17,8 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Defaults from "../schema/Defaults.ts"
 import type { Endpoint } from "../schema/Endpoint.ts"
-import type { TlsConfigError, TlsError } from "../schema/TlsError.ts"
-import { TransportError } from "../schema/TlsError.ts"
+import type { TlsError } from "../schema/TlsError.ts"
+import { TlsConfigError, TransportError } from "../schema/TlsError.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
 import { KeyLog } from "./KeyLog.ts"
@@ -124,8 +124,12 @@ export const serve = <E, R>(
   Effect.gen(function* () {
     const transport = yield* Transport
     yield* SecureContext.resolve(options.context, yield* CryptoProvider, "server")
+    const { concurrentHandshakes = Defaults.concurrentHandshakes } = options
+    if (!Number.isSafeInteger(concurrentHandshakes) || concurrentHandshakes < 1) {
+      return yield* TlsConfigError.of("InvalidOptions", "concurrentHandshakes", "a whole number from 1 is needed")
+    }
     const failures = yield* Effect.acquireRelease(PubSub.sliding<HandshakeFailure>(256), PubSub.shutdown)
-    const handshakes = Effect.unsafeMakeSemaphore(options.concurrentHandshakes ?? Defaults.concurrentHandshakes)
+    const handshakes = Effect.unsafeMakeSemaphore(concurrentHandshakes)
 
     // Finalizers run in reverse: first no more is accepted, then the connections drain, then their fibers end.
     const connections = yield* FiberSet.make<unknown, never>()
