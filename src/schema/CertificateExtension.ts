@@ -3,10 +3,14 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
+import * as CertificatePolicy from "./CertificatePolicy.ts"
 import * as Der from "./Der.ts"
+import * as DistributionPoint from "./DistributionPoint.ts"
 import * as GeneralName from "./GeneralName.ts"
 import { oids } from "./ObjectIdentifier.ts"
 import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
+import * as SignedCertificateTimestamp from "./SignedCertificateTimestamp.ts"
 
 /**
  * What every extension has. `value` is the content of its OCTET STRING.
@@ -80,7 +84,7 @@ export interface NameConstraints {
 }
 
 /**
- * RFC 5280 §4.2.2.1.
+ * RFC 5280 §4.2.2: of an authority who issued it and who tells its status, of a subject what it offers.
  *
  * @since 0.1.0
  * @category models
@@ -91,18 +95,19 @@ export interface AccessDescription {
 }
 
 /**
- * RFC 5280 §4.2.1.11.
+ * RFC 5280 §4.2.1.8. `values` are the DER of each.
  *
  * @since 0.1.0
  * @category models
  */
-export interface PolicyConstraints {
-  readonly requireExplicitPolicy: number | undefined
-  readonly inhibitPolicyMapping: number | undefined
+export interface DirectoryAttribute {
+  readonly type: ObjectIdentifier
+  readonly values: ReadonlyArray<Uint8Array>
 }
 
 /**
- * An extension by what it says. Open: `Unknown` is one we have no type for.
+ * An extension by what it says. Open: `Unknown` is one we have no type for. `features` of a TlsFeature are code points of
+ * TLS extensions (RFC 7633).
  *
  * @since 0.1.0
  * @category models
@@ -117,8 +122,27 @@ export type CertificateExtension =
   | ({ readonly _tag: "AuthorityKeyIdentifier" } & AuthorityKeyIdentifier & Raw)
   | ({ readonly _tag: "NameConstraints" } & NameConstraints & Raw)
   | ({ readonly _tag: "AuthorityInfoAccess"; readonly descriptions: ReadonlyArray<AccessDescription> } & Raw)
-  | ({ readonly _tag: "PolicyConstraints" } & PolicyConstraints & Raw)
+  | ({ readonly _tag: "SubjectInfoAccess"; readonly descriptions: ReadonlyArray<AccessDescription> } & Raw)
+  | ({
+      readonly _tag: "CertificatePolicies"
+      readonly policies: ReadonlyArray<CertificatePolicy.PolicyInformation>
+    } & Raw)
+  | ({ readonly _tag: "PolicyMappings"; readonly mappings: ReadonlyArray<CertificatePolicy.PolicyMapping> } & Raw)
+  | ({ readonly _tag: "PolicyConstraints" } & CertificatePolicy.PolicyConstraints & Raw)
   | ({ readonly _tag: "InhibitAnyPolicy"; readonly skipCertificates: number } & Raw)
+  | ({
+      readonly _tag: "CrlDistributionPoints"
+      readonly points: ReadonlyArray<DistributionPoint.DistributionPoint>
+    } & Raw)
+  | ({ readonly _tag: "FreshestCrl"; readonly points: ReadonlyArray<DistributionPoint.DistributionPoint> } & Raw)
+  | ({ readonly _tag: "SubjectDirectoryAttributes"; readonly attributes: ReadonlyArray<DirectoryAttribute> } & Raw)
+  | ({ readonly _tag: "TlsFeature"; readonly features: ReadonlyArray<number> } & Raw)
+  | ({
+      readonly _tag: "SignedCertificateTimestamps"
+      readonly timestamps: ReadonlyArray<SignedCertificateTimestamp.SignedCertificateTimestamp>
+    } & Raw)
+  | ({ readonly _tag: "PrecertificatePoison" } & Raw)
+  | ({ readonly _tag: "OcspNoCheck" } & Raw)
   | ({ readonly _tag: "Unknown" } & Raw)
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -136,10 +160,7 @@ const basicConstraints = (reader: Der.DerReader): BasicConstraints =>
     return { ca, pathLength: inner.peek() === Der.Tag.Integer ? inner.unsigned() : undefined }
   })
 
-const keyUsage = (reader: Der.DerReader): ReadonlySet<KeyUsage> => {
-  const { bytes } = reader.bitString()
-  return new Set(keyUsages.filter((_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0))
-}
+const keyUsage = (reader: Der.DerReader): ReadonlySet<KeyUsage> => new Set(Der.namedBits(reader.bitString(), keyUsages))
 
 const extendedKeyUsage = (reader: Der.DerReader) => reader.sequenceOf((item) => item.oid(), 1)
 
@@ -165,21 +186,26 @@ const nameConstraints = (reader: Der.DerReader): NameConstraints =>
     return { permitted, excluded }
   })
 
-const authorityInfoAccess = (reader: Der.DerReader): ReadonlyArray<AccessDescription> =>
+const accessDescriptions = (reader: Der.DerReader): ReadonlyArray<AccessDescription> =>
   reader.sequenceOf(
     (item) => item.within(Der.Tag.Sequence, (inner) => ({ method: inner.oid(), location: GeneralName.read(inner) })),
     1
   )
 
-const policyConstraints = (reader: Der.DerReader): PolicyConstraints =>
-  reader.within(Der.Tag.Sequence, (inner) => {
-    const requireExplicitPolicy = inner.peek() === 0x80 ? inner.unsigned(0x80) : undefined
-    const inhibitPolicyMapping = inner.peek() === 0x81 ? inner.unsigned(0x81) : undefined
-    if (requireExplicitPolicy === undefined && inhibitPolicyMapping === undefined) {
-      inner.fail("policy constraints that constrain nothing")
-    }
-    return { requireExplicitPolicy, inhibitPolicyMapping }
-  })
+const directoryAttributes = (reader: Der.DerReader): ReadonlyArray<DirectoryAttribute> =>
+  reader.sequenceOf(
+    (item) =>
+      item.within(Der.Tag.Sequence, (inner) => ({
+        type: inner.oid(),
+        values: inner.sequenceOf((value) => value.element(), 1, Der.Tag.Set)
+      })),
+    1
+  )
+
+const timestamps = (reader: Der.DerReader) => {
+  const decoded = SignedCertificateTimestamp.decodeList(reader.octetString())
+  return Either.isRight(decoded) ? decoded.right : reader.fail(decoded.left.problem)
+}
 
 const readers: ReadonlyMap<string, (reader: Der.DerReader, raw: Raw) => CertificateExtension> = new Map<
   string,
@@ -201,10 +227,56 @@ const readers: ReadonlyMap<string, (reader: Der.DerReader, raw: Raw) => Certific
   [oids.nameConstraints, (reader, raw) => ({ _tag: "NameConstraints", ...raw, ...nameConstraints(reader) })],
   [
     oids.authorityInfoAccess,
-    (reader, raw) => ({ _tag: "AuthorityInfoAccess", ...raw, descriptions: authorityInfoAccess(reader) })
+    (reader, raw) => ({ _tag: "AuthorityInfoAccess", ...raw, descriptions: accessDescriptions(reader) })
   ],
-  [oids.policyConstraints, (reader, raw) => ({ _tag: "PolicyConstraints", ...raw, ...policyConstraints(reader) })],
-  [oids.inhibitAnyPolicy, (reader, raw) => ({ _tag: "InhibitAnyPolicy", ...raw, skipCertificates: reader.unsigned() })]
+  [
+    oids.subjectInfoAccess,
+    (reader, raw) => ({ _tag: "SubjectInfoAccess", ...raw, descriptions: accessDescriptions(reader) })
+  ],
+  [
+    oids.certificatePolicies,
+    (reader, raw) => ({ _tag: "CertificatePolicies", ...raw, policies: CertificatePolicy.readPolicies(reader) })
+  ],
+  [
+    oids.policyMappings,
+    (reader, raw) => ({ _tag: "PolicyMappings", ...raw, mappings: CertificatePolicy.readMappings(reader) })
+  ],
+  [
+    oids.policyConstraints,
+    (reader, raw) => ({ _tag: "PolicyConstraints", ...raw, ...CertificatePolicy.readConstraints(reader) })
+  ],
+  [oids.inhibitAnyPolicy, (reader, raw) => ({ _tag: "InhibitAnyPolicy", ...raw, skipCertificates: reader.unsigned() })],
+  [
+    oids.cRLDistributionPoints,
+    (reader, raw) => ({ _tag: "CrlDistributionPoints", ...raw, points: DistributionPoint.readList(reader) })
+  ],
+  [oids.freshestCRL, (reader, raw) => ({ _tag: "FreshestCrl", ...raw, points: DistributionPoint.readList(reader) })],
+  [
+    oids.subjectDirectoryAttributes,
+    (reader, raw) => ({ _tag: "SubjectDirectoryAttributes", ...raw, attributes: directoryAttributes(reader) })
+  ],
+  [
+    oids.tlsFeature,
+    (reader, raw) => ({ _tag: "TlsFeature", ...raw, features: reader.sequenceOf((item) => item.unsigned(), 1) })
+  ],
+  [
+    oids.signedCertificateTimestamps,
+    (reader, raw) => ({ _tag: "SignedCertificateTimestamps", ...raw, timestamps: timestamps(reader) })
+  ],
+  [
+    oids.precertificatePoison,
+    (reader, raw) => {
+      reader.null()
+      return { _tag: "PrecertificatePoison", ...raw }
+    }
+  ],
+  [
+    oids.ocspNoCheck,
+    (reader, raw) => {
+      reader.null()
+      return { _tag: "OcspNoCheck", ...raw }
+    }
+  ]
 ])
 
 /**
@@ -258,14 +330,11 @@ export const encodeBasicConstraints = (constraints: BasicConstraints): Raw => ({
  * @since 0.1.0
  * @category encoding
  */
-export const encodeKeyUsage = (usages: Iterable<KeyUsage>): Raw => {
-  const bits = Array.from(usages, (usage) => keyUsages.indexOf(usage))
-  const last = Math.max(...bits)
-  const bytes = new Uint8Array((last >> 3) + 1)
-  for (const bit of bits) bytes[bit >> 3]! |= 0x80 >> (bit & 7)
-  // X.690 §11.2.2: a list of named bits ends with the last one that is set.
-  return { oid: oids.keyUsage, critical: true, value: Der.bitString(bytes, 7 - (last & 7)) }
-}
+export const encodeKeyUsage = (usages: Iterable<KeyUsage>): Raw => ({
+  oid: oids.keyUsage,
+  critical: true,
+  value: Der.namedBitString(usages, keyUsages)
+})
 
 /**
  * @since 0.1.0

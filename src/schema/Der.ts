@@ -339,6 +339,15 @@ export const decodeNested = <A>(
   return value
 }
 
+/**
+ * The names of the bits that are set, of those the list has.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const namedBits = <N>({ bytes }: BitString, bitNames: ReadonlyArray<N>): ReadonlyArray<N> =>
+  bitNames.filter((_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0)
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Writing
 // ---------------------------------------------------------------------------------------------------------------------
@@ -419,6 +428,20 @@ export const integer = (magnitude: number | Uint8Array, tag: number = Tag.Intege
  */
 export const bitString = (bytes: Uint8Array, unused = 0): Uint8Array =>
   value(Tag.BitString, Uint8Array.of(unused), bytes)
+
+/**
+ * A BIT STRING whose bits have names; DER has it end with the last one that is set (X.690 §11.2.2).
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const namedBitString = <N>(set: Iterable<N>, bitNames: ReadonlyArray<N>, tag: number = Tag.BitString) => {
+  const bits = Array.from(set, (name) => bitNames.indexOf(name))
+  const last = Math.max(-1, ...bits)
+  const bytes = new Uint8Array((last >> 3) + 1)
+  for (const bit of bits) bytes[bit >> 3]! |= 0x80 >> (bit & 7)
+  return value(tag, Uint8Array.of(last < 0 ? 0 : 7 - (last & 7)), bytes)
+}
 
 /**
  * @since 0.1.0

@@ -4,10 +4,12 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import * as Hash from "effect/Hash"
 import * as Bytes from "./Bytes.ts"
 import * as Der from "./Der.ts"
+import * as DerStrings from "./DerString.ts"
 import * as ObjectIdentifier from "./ObjectIdentifier.ts"
 
 /**
@@ -68,21 +70,8 @@ const typesByName = new Map<string, ObjectIdentifier.ObjectIdentifier>(
 export const attributeType = (name: string): ObjectIdentifier.ObjectIdentifier | undefined =>
   typesByName.get(name.toLowerCase()) ?? (ObjectIdentifier.isObjectIdentifier(name) ? name : undefined)
 
-const textTags: ReadonlySet<number> = new Set<number>([
-  Der.Tag.Utf8String,
-  Der.Tag.PrintableString,
-  Der.Tag.TeletexString,
-  Der.Tag.Ia5String,
-  Der.Tag.VisibleString,
-  Der.Tag.NumericString,
-  Der.Tag.BmpString,
-  Der.Tag.UniversalString
-])
-
-const isText = (tag: number): boolean => textTags.has(tag)
-
 const escapeValue = ({ tag, value }: Attribute): string =>
-  isText(tag)
+  DerStrings.isStringTag(tag)
     ? value
         .replace(/[",+;<>\\]/g, "\\$&")
         .replace(/^[ #]/, "\\$&")
@@ -177,7 +166,9 @@ export class DistinguishedName implements Equal.Equal {
  * @category conversions
  */
 export const rdnKey = (rdn: ReadonlyArray<Attribute>): string => {
-  const parts = rdn.map(({ tag, type, value }) => `${type}=${isText(tag) ? prepare(value) : `${tag}:${value}`}`)
+  const parts = rdn.map(
+    ({ tag, type, value }) => `${type}=${DerStrings.isStringTag(tag) ? prepare(value) : `${tag}:${value}`}`
+  )
   return parts.length === 1 ? parts[0]! : parts.sort().join("\u0002")
 }
 
@@ -190,56 +181,9 @@ const prepare = (text: string): string =>
     .replace(/\s+/g, " ")
     .replace(/^ | $/g, "")
 
-const strictUtf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
-
-const isAscii = (bytes: Uint8Array): boolean => {
-  for (let i = 0; i < bytes.length; i++) {
-    if (bytes[i]! >= 0x80) return false
-  }
-  return true
-}
-
-const readValue = (reader: Der.DerReader): { readonly tag: number; readonly value: string } => {
+const readValue = (reader: Der.DerReader): DerStrings.DerString => {
   const tag = reader.peek()
-  switch (tag) {
-    case Der.Tag.PrintableString:
-    case Der.Tag.Utf8String: {
-      const bytes = reader.content(tag)
-      if (isAscii(bytes)) return { tag, value: Bytes.toLatin1(bytes) }
-      // Some CAs put UTF-8 or Latin-1 in a PrintableString; the name is theirs, we only have to show it.
-      if (tag === Der.Tag.PrintableString) return { tag, value: Bytes.toLatin1(bytes) }
-      try {
-        return { tag, value: strictUtf8.decode(bytes) }
-      } catch {
-        return reader.fail("a UTF8String that is not UTF-8")
-      }
-    }
-    case Der.Tag.TeletexString:
-    case Der.Tag.Ia5String:
-    case Der.Tag.VisibleString:
-    case Der.Tag.NumericString:
-      return { tag, value: Bytes.toLatin1(reader.content(tag)) }
-    case Der.Tag.BmpString: {
-      const bytes = reader.content(tag)
-      if (bytes.length % 2 !== 0) reader.fail("a BMPString of an odd number of bytes")
-      let value = ""
-      for (let i = 0; i < bytes.length; i += 2) value += String.fromCharCode(bytes[i]! * 256 + bytes[i + 1]!)
-      return { tag, value }
-    }
-    case Der.Tag.UniversalString: {
-      const bytes = reader.content(tag)
-      if (bytes.length % 4 !== 0) reader.fail("a UniversalString of bytes that are not fours")
-      let value = ""
-      for (let i = 0; i < bytes.length; i += 4) {
-        const point = ((bytes[i]! * 256 + bytes[i + 1]!) * 256 + bytes[i + 2]!) * 256 + bytes[i + 3]!
-        if (point > 0x10ffff) reader.fail("a UniversalString with something that is no character")
-        value += String.fromCodePoint(point)
-      }
-      return { tag, value }
-    }
-    default:
-      return { tag, value: `#${Bytes.toHex(reader.element())}` }
-  }
+  return DerStrings.isStringTag(tag) ? DerStrings.read(reader) : { tag, value: `#${Bytes.toHex(reader.element())}` }
 }
 
 const readAttribute = (reader: Der.DerReader): Attribute => {
@@ -317,6 +261,19 @@ export const fromAttributes = (
   }
   return new DistinguishedName(Der.sequence(...sets), rdns)
 }
+
+/**
+ * A name with one more relative name at its end; `der` is the SET of that.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const append = (name: DistinguishedName, rdn: ReadonlyArray<Attribute>, der: Uint8Array): DistinguishedName => {
+  const sets = Either.getOrThrow(contents(name.der))
+  return new DistinguishedName(Der.sequence(sets, der), [...name.rdns, rdn])
+}
+
+const contents = Der.decode("Name", (reader) => reader.content(Der.Tag.Sequence))
 
 /**
  * The name without attributes.

@@ -164,7 +164,7 @@ const known = {
   jurisdictionLocality: "1.3.6.1.4.1.311.60.2.1.1",
   jurisdictionStateOrProvince: "1.3.6.1.4.1.311.60.2.1.2",
   jurisdictionCountry: "1.3.6.1.4.1.311.60.2.1.3",
-  // Extensions: RFC 5280 §4.2, RFC 6962 §3.3, RFC 7633
+  // Extensions: RFC 5280 §4.2, RFC 6960 §4.2.2.2.1, RFC 6962 §3, RFC 7633
   subjectDirectoryAttributes: "2.5.29.9",
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
@@ -185,6 +185,8 @@ const known = {
   subjectInfoAccess: "1.3.6.1.5.5.7.1.11",
   signedCertificateTimestamps: "1.3.6.1.4.1.11129.2.4.2",
   precertificatePoison: "1.3.6.1.4.1.11129.2.4.3",
+  ocspNoCheck: "1.3.6.1.5.5.7.48.1.5",
+  netscapeCertificateType: "2.16.840.1.113730.1.1",
   // Extended key usages: RFC 5280 §4.2.1.12
   anyExtendedKeyUsage: "2.5.29.37.0",
   serverAuth: "1.3.6.1.5.5.7.3.1",
@@ -196,6 +198,11 @@ const known = {
   // Access methods: RFC 5280 §4.2.2
   ocsp: "1.3.6.1.5.5.7.48.1",
   caIssuers: "1.3.6.1.5.5.7.48.2",
+  caRepository: "1.3.6.1.5.5.7.48.5",
+  // Policies and their qualifiers: RFC 5280 §4.2.1.4
+  anyPolicy: "2.5.29.32.0",
+  cps: "1.3.6.1.5.5.7.2.1",
+  userNotice: "1.3.6.1.5.5.7.2.2",
   // Encrypted keys: RFC 8018 appendix A, RFC 7292 appendix C
   pbes2: "1.2.840.113549.1.5.13",
   PBKDF2: "1.2.840.113549.1.5.12",
