@@ -45,7 +45,8 @@ export type Conformance = "practice" | "rfc5280" | "webpki"
  * @category models
  */
 export interface RuleOptions {
-  readonly role: "server" | "client"
+  /** What the leaf is used as: a peer in TLS, or whoever signed a CRL, for which there is no extended key usage. */
+  readonly role: "server" | "client" | "crlIssuer"
   /** Milliseconds since 1970. */
   readonly time: number
   readonly conformance: Conformance
@@ -134,6 +135,7 @@ const purposes = { server: oids.serverAuth, client: oids.clientAuth } as const
 
 // For an authority the list says what it may issue for: not in RFC 5280, but what every implementation does.
 const purpose: Rule = ({ extendedKeyUsage }, { role }) =>
+  role === "crlIssuer" ||
   extendedKeyUsage === undefined ||
   extendedKeyUsage.includes(purposes[role]) ||
   extendedKeyUsage.includes(oids.anyExtendedKeyUsage)
@@ -151,9 +153,12 @@ const leafUsage: Rule = ({ keyUsage }, { keyUsage: wanted }) =>
         detail: `its key usage is ${[...keyUsage].join(", ") || "nothing"}, not ${wanted.join(" or ")}`
       }
 
-const leafIsNoAuthority: Rule = ({ basicConstraints, keyUsage }, { conformance }, { isAnchor }) =>
+const leafIsNoAuthority: Rule = ({ basicConstraints, keyUsage }, { conformance, role }, { isAnchor }) =>
   // RFC 5280 has nothing against an authority that identifies itself. One that was trusted by hand is its own affair.
-  isAnchor || conformance === "rfc5280" || !(basicConstraints?.ca === true || keyUsage?.has("keyCertSign") === true)
+  isAnchor ||
+  conformance === "rfc5280" ||
+  role === "crlIssuer" ||
+  !(basicConstraints?.ca === true || keyUsage?.has("keyCertSign") === true)
     ? undefined
     : { reason: "CaAsLeaf", detail: "it is a certification authority's" }
 
@@ -274,7 +279,7 @@ export const check = (certificate: Certificate, options: RuleOptions, place: Pla
  * @category rules
  */
 export const acceptedAlgorithm = (
-  certificate: Certificate,
+  certificate: Pick<Certificate, "signatureAlgorithm">,
   accepted: ReadonlyArray<SignatureScheme>
 ): SignatureAlgorithm | Problem => {
   const { algorithm, oid } = certificate.signatureAlgorithm
@@ -298,7 +303,10 @@ export const acceptedAlgorithm = (
  * @since 0.1.0
  * @category rules
  */
-export const keyIdentifierRank = (child: Certificate, authority: Certificate): 0 | 1 | 2 => {
+export const keyIdentifierRank = (
+  child: Pick<Certificate, "authorityKeyIdentifier">,
+  authority: Certificate
+): 0 | 1 | 2 => {
   const wanted = child.authorityKeyIdentifier?.keyIdentifier
   const found = authority.subjectKeyIdentifier
   if (wanted === undefined || found === undefined) return 1

@@ -44,6 +44,31 @@ export interface PathLimits {
 }
 
 /**
+ * How much of the limits is left. A search for the path of somebody else within another (of who signed a CRL) shares it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface PathEffort extends NameConstraints.Effort {
+  /** Signatures to verify. */
+  signatures: number
+  /** Candidates to look at. Without a bound, authorities that all certify each other make factorially many paths. */
+  steps: number
+}
+
+/**
+ * The effort that limits allow.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeEffort = (limits: PathLimits): PathEffort => ({
+  signatures: limits.pathSignatures,
+  steps: limits.pathSignatures * stepsPerSignature,
+  comparisons: limits.nameConstraintComparisons ?? defaults.nameConstraintComparisons
+})
+
+/**
  * What a path is wanted for. `certificates` are the peer's, the leaf first, the others in any order. `time` is in
  * milliseconds since 1970.
  *
@@ -51,7 +76,7 @@ export interface PathLimits {
  * @category models
  */
 export interface PathRequest {
-  readonly role: "server" | "client"
+  readonly role: RuleOptions["role"]
   readonly certificates: NonEmptyReadonlyArray<Certificate>
   readonly anchors: TrustStore
   readonly signatureSchemes: ReadonlyArray<SignatureScheme>
@@ -61,6 +86,13 @@ export interface PathRequest {
   readonly conformance?: Rules.Conformance
   /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
   readonly keyUsage?: ReadonlyArray<KeyUsage>
+  /** Has the last word about a path that is right otherwise: what speaks against it, and at which depth, if anything. */
+  readonly review?: (
+    path: NonEmptyReadonlyArray<Certificate>,
+    effort: PathEffort
+  ) => Effect.Effect<readonly [depth: number, problem: Problem] | undefined>
+  /** What is left of the effort of the search that this one is part of; all that `limits` allow unless told. */
+  readonly effort?: PathEffort
 }
 
 /** A path from the leaf that goes no further, and how close it came. */
@@ -72,8 +104,18 @@ interface Failure {
 }
 
 // Each verified link counts for more than anything that can be wrong with the next. An issuer that breaks a rule says
-// more than a signature that is not its own, and that more than no issuer at all.
-const scores = { link: 10, noIssuer: 1, otherKey: 2, selfSigned: 3, badSignature: 4, rule: 5, anchor: 6 } as const
+// more than a signature that is not its own, and that more than no issuer at all. A path that is right but for a last
+// word against it came closer than any that is not whole.
+const scores = {
+  link: 10,
+  noIssuer: 1,
+  otherKey: 2,
+  selfSigned: 3,
+  badSignature: 4,
+  rule: 5,
+  anchor: 6,
+  review: 10_000
+} as const
 
 interface Search {
   readonly request: PathRequest
@@ -81,12 +123,9 @@ interface Search {
   readonly crypto: CryptoProviderService
   /** What the peer sent besides its leaf, without copies of anchors, by subject. */
   readonly sent: ReadonlyMap<string, ReadonlyArray<Certificate>>
-  readonly effort: NameConstraints.Effort
+  readonly effort: PathEffort
   /** What became of signatures: of two paths over one link the second does not verify it again. */
   readonly verified: Map<Certificate, Map<Certificate, Problem | undefined>>
-  signatures: number
-  /** Candidates looked at. Without a bound, authorities that all certify each other make factorially many paths. */
-  steps: number
   closest: Failure | undefined
 }
 
@@ -117,10 +156,8 @@ export const build: (
       },
       crypto: yield* CryptoProvider,
       sent: bySubject(others.filter((certificate) => !anchors.has(certificate))),
-      effort: { comparisons: limits.nameConstraintComparisons ?? defaults.nameConstraintComparisons },
+      effort: request.effort ?? makeEffort(limits),
       verified: new Map(),
-      signatures: 0,
-      steps: 0,
       closest: undefined
     }
     if (TrustStores.isEmpty(anchors)) {
@@ -180,7 +217,7 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
     }
     let hasIssuer = false
     for (const candidate of candidatesFor(search, path, child)) {
-      search.steps++
+      search.effort.steps--
       const isAnchor = anchors.has(candidate)
       const next: Path = [...path, candidate]
       if (!isAnchor && path.length > limits.intermediates) {
@@ -189,7 +226,7 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
         hasIssuer = true
         continue
       }
-      if (search.steps > limits.pathSignatures * stepsPerSignature) {
+      if (search.effort.steps < 0) {
         const detail = "there are too many ways through the certificates"
         return yield* failure(search, next, depth, { reason: "BudgetExceeded", detail })
       }
@@ -209,7 +246,14 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
         record(search, next, at, problem, base + scores.link + (isAnchor ? scores.anchor : scores.rule))
         continue
       }
-      if (isAnchor) return next
+      if (isAnchor) {
+        const objection = yield* search.request.review?.(next, search.effort) ?? Effect.succeed(undefined)
+        if (objection === undefined) return next
+        const [concerns, why] = objection
+        if (why.reason === "BudgetExceeded") return yield* failure(search, next, concerns, why)
+        record(search, next, concerns, why, base + scores.review)
+        continue
+      }
       const complete = yield* extend(search, next)
       if (complete !== undefined) return complete
     }
@@ -268,7 +312,7 @@ const verifySignature = Effect.fnUntraced(function* (
     problem = { reason: "WeakSignature", detail: `the provider ${crypto.name} cannot verify its signature` }
   }
   if (problem === undefined) {
-    if (++search.signatures > request.limits.pathSignatures) {
+    if (--search.effort.signatures < 0) {
       const detail = `more than ${request.limits.pathSignatures} signatures would have to be verified`
       return yield* failure(search, path, path.length - 1, { reason: "BudgetExceeded", detail })
     }
