@@ -313,38 +313,144 @@ export const encode = (extension: Raw): Uint8Array =>
     ? Der.sequence(Der.oid(extension.oid), Der.boolean(true), Der.octetString(extension.value))
     : Der.sequence(Der.oid(extension.oid), Der.octetString(extension.value))
 
+type Typed = Exclude<CertificateExtension, { readonly _tag: "Unknown" }>
+
 /**
+ * What a typed extension says, without its encoding.
+ *
  * @since 0.1.0
- * @category encoding
+ * @category models
  */
-export const encodeBasicConstraints = (constraints: BasicConstraints): Raw => ({
-  oid: oids.basicConstraints,
-  critical: true,
-  value: Der.sequence(
-    ...(constraints.ca ? [Der.boolean(true)] : []),
-    ...(constraints.pathLength === undefined ? [] : [Der.integer(constraints.pathLength)])
+export type Content = { readonly [T in Typed as T["_tag"]]: Omit<T, keyof Raw> }[Typed["_tag"]]
+
+// Whether RFC 5280 §4.2 wants each critical; of the names of a subject it depends on whether there is a subject.
+const kinds: { readonly [T in Content["_tag"]]: readonly [oid: ObjectIdentifier, critical: boolean] } = {
+  BasicConstraints: [oids.basicConstraints, true],
+  KeyUsage: [oids.keyUsage, true],
+  ExtendedKeyUsage: [oids.extendedKeyUsage, false],
+  SubjectAltName: [oids.subjectAltName, false],
+  IssuerAltName: [oids.issuerAltName, false],
+  SubjectKeyIdentifier: [oids.subjectKeyIdentifier, false],
+  AuthorityKeyIdentifier: [oids.authorityKeyIdentifier, false],
+  NameConstraints: [oids.nameConstraints, true],
+  AuthorityInfoAccess: [oids.authorityInfoAccess, false],
+  SubjectInfoAccess: [oids.subjectInfoAccess, false],
+  CertificatePolicies: [oids.certificatePolicies, false],
+  PolicyMappings: [oids.policyMappings, true],
+  PolicyConstraints: [oids.policyConstraints, true],
+  InhibitAnyPolicy: [oids.inhibitAnyPolicy, true],
+  CrlDistributionPoints: [oids.cRLDistributionPoints, false],
+  FreshestCrl: [oids.freshestCRL, false],
+  SubjectDirectoryAttributes: [oids.subjectDirectoryAttributes, false],
+  TlsFeature: [oids.tlsFeature, false],
+  SignedCertificateTimestamps: [oids.signedCertificateTimestamps, false],
+  PrecertificatePoison: [oids.precertificatePoison, true],
+  OcspNoCheck: [oids.ocspNoCheck, false]
+}
+
+const integerUnder = (tag: number, number: number | undefined) =>
+  number === undefined ? [] : [Der.integer(number, tag)]
+
+const accessDescriptionsDer = (descriptions: ReadonlyArray<AccessDescription>): Uint8Array =>
+  Der.sequence(
+    ...descriptions.map(({ location, method }) => Der.sequence(Der.oid(method), GeneralName.encode(location)))
   )
-})
+
+const subtreesUnder = (tag: number, names: ReadonlyArray<GeneralName.GeneralName> | undefined) =>
+  names === undefined || names.length === 0
+    ? []
+    : [Der.value(tag, ...names.map((name) => Der.sequence(GeneralName.encode(name))))]
+
+const valueOf = (content: Content): Uint8Array => {
+  switch (content._tag) {
+    case "BasicConstraints":
+      return Der.sequence(
+        ...(content.ca ? [Der.boolean(true)] : []),
+        ...integerUnder(Der.Tag.Integer, content.pathLength)
+      )
+    case "KeyUsage":
+      return Der.namedBitString(content.usages, keyUsages)
+    case "ExtendedKeyUsage":
+      return Der.sequence(...content.purposes.map(Der.oid))
+    case "SubjectAltName":
+    case "IssuerAltName":
+      return Der.sequence(...content.names.map(GeneralName.encode))
+    case "SubjectKeyIdentifier":
+      return Der.octetString(content.keyIdentifier)
+    case "AuthorityKeyIdentifier": {
+      const { issuer, keyIdentifier, serialNumber } = content
+      return Der.sequence(
+        ...(keyIdentifier === undefined ? [] : [Der.value(0x80, keyIdentifier)]),
+        ...(issuer === undefined ? [] : [Der.value(0xa1, ...issuer.map(GeneralName.encode))]),
+        ...(serialNumber === undefined ? [] : [Der.value(0x82, serialNumber)])
+      )
+    }
+    case "NameConstraints":
+      return Der.sequence(...subtreesUnder(0xa0, content.permitted), ...subtreesUnder(0xa1, content.excluded))
+    case "AuthorityInfoAccess":
+    case "SubjectInfoAccess":
+      return accessDescriptionsDer(content.descriptions)
+    case "CertificatePolicies":
+      return CertificatePolicy.encodePolicies(content.policies)
+    case "PolicyMappings":
+      return CertificatePolicy.encodeMappings(content.mappings)
+    case "PolicyConstraints":
+      return CertificatePolicy.encodeConstraints(content)
+    case "InhibitAnyPolicy":
+      return Der.integer(content.skipCertificates)
+    case "CrlDistributionPoints":
+    case "FreshestCrl":
+      return DistributionPoint.encodeList(content.points)
+    case "SubjectDirectoryAttributes":
+      return Der.sequence(
+        ...content.attributes.map(({ type, values }) => Der.sequence(Der.oid(type), Der.setOf(...values)))
+      )
+    case "TlsFeature":
+      return Der.sequence(...content.features.map((feature) => Der.integer(feature)))
+    case "SignedCertificateTimestamps":
+      return Der.octetString(SignedCertificateTimestamp.encodeList(content.timestamps))
+    case "PrecertificatePoison":
+    case "OcspNoCheck":
+      return Der.nullValue()
+  }
+}
+
+/**
+ * An extension from what it says: `read` of its encoding gives the same back. Critical where RFC 5280 §4.2 has it so,
+ * unless told.
+ *
+ * @example
+ * import { CertificateExtension } from "effect-tls"
+ *
+ * const mustStaple = CertificateExtension.make({ _tag: "TlsFeature", features: [5] })
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <C extends Content>(content: C, options: { readonly critical?: boolean } = {}): C & Raw => {
+  const [oid, critical] = kinds[content._tag]
+  return { ...content, oid, critical: options.critical ?? critical, value: valueOf(content) }
+}
 
 /**
  * @since 0.1.0
  * @category encoding
  */
-export const encodeKeyUsage = (usages: Iterable<KeyUsage>): Raw => ({
-  oid: oids.keyUsage,
-  critical: true,
-  value: Der.namedBitString(usages, keyUsages)
-})
+export const encodeBasicConstraints = (constraints: BasicConstraints): Raw =>
+  make({ _tag: "BasicConstraints", ...constraints })
 
 /**
  * @since 0.1.0
  * @category encoding
  */
-export const encodeExtendedKeyUsage = (purposes: Iterable<ObjectIdentifier>): Raw => ({
-  oid: oids.extendedKeyUsage,
-  critical: false,
-  value: Der.sequence(...Array.from(purposes, Der.oid))
-})
+export const encodeKeyUsage = (usages: Iterable<KeyUsage>): Raw => make({ _tag: "KeyUsage", usages: new Set(usages) })
+
+/**
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeExtendedKeyUsage = (purposes: Iterable<ObjectIdentifier>): Raw =>
+  make({ _tag: "ExtendedKeyUsage", purposes: Array.from(purposes) })
 
 /**
  * Critical when the subject is empty (RFC 5280 §4.2.1.6).
@@ -352,44 +458,26 @@ export const encodeExtendedKeyUsage = (purposes: Iterable<ObjectIdentifier>): Ra
  * @since 0.1.0
  * @category encoding
  */
-export const encodeSubjectAltName = (names: Iterable<GeneralName.GeneralName>, critical: boolean): Raw => ({
-  oid: oids.subjectAltName,
-  critical,
-  value: Der.sequence(...Array.from(names, GeneralName.encode))
-})
+export const encodeSubjectAltName = (names: Iterable<GeneralName.GeneralName>, critical: boolean): Raw =>
+  make({ _tag: "SubjectAltName", names: Array.from(names) }, { critical })
 
 /**
  * @since 0.1.0
  * @category encoding
  */
-export const encodeSubjectKeyIdentifier = (keyIdentifier: Uint8Array): Raw => ({
-  oid: oids.subjectKeyIdentifier,
-  critical: false,
-  value: Der.octetString(keyIdentifier)
-})
+export const encodeSubjectKeyIdentifier = (keyIdentifier: Uint8Array): Raw =>
+  make({ _tag: "SubjectKeyIdentifier", keyIdentifier })
 
 /**
  * @since 0.1.0
  * @category encoding
  */
-export const encodeAuthorityKeyIdentifier = (keyIdentifier: Uint8Array): Raw => ({
-  oid: oids.authorityKeyIdentifier,
-  critical: false,
-  value: Der.sequence(Der.value(0x80, keyIdentifier))
-})
+export const encodeAuthorityKeyIdentifier = (keyIdentifier: Uint8Array): Raw =>
+  make({ _tag: "AuthorityKeyIdentifier", keyIdentifier, issuer: undefined, serialNumber: undefined })
 
 /**
  * @since 0.1.0
  * @category encoding
  */
-export const encodeNameConstraints = (constraints: NameConstraints): Raw => {
-  const list = (tag: number, names: ReadonlyArray<GeneralName.GeneralName> | undefined) =>
-    names === undefined || names.length === 0
-      ? []
-      : [Der.value(tag, ...names.map((name) => Der.sequence(GeneralName.encode(name))))]
-  return {
-    oid: oids.nameConstraints,
-    critical: true,
-    value: Der.sequence(...list(0xa0, constraints.permitted), ...list(0xa1, constraints.excluded))
-  }
-}
+export const encodeNameConstraints = (constraints: NameConstraints): Raw =>
+  make({ _tag: "NameConstraints", ...constraints })
