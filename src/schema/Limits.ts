@@ -43,6 +43,8 @@ export const Limits = Schema.Struct({
   rsaModulusMin: limit(1024),
   /** Bits of an RSA key in a certificate, at most. */
   rsaModulusMax: limit(2048),
+  /** Bytes of the DER of a certificate revocation list. */
+  revocationList: limit(),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
   recordsPerKey: limit(4)
 })
@@ -73,5 +75,6 @@ export const defaults: Limits = {
   nameConstraintComparisons: 100_000,
   rsaModulusMin: 2048,
   rsaModulusMax: 8192,
+  revocationList: 33_554_432,
   recordsPerKey: 2 ** 48
 }
