@@ -140,6 +140,36 @@ const certificateReasons = {
     alert: "certificate_revoked",
     hint: "The certificate's issuer has revoked it."
   },
+  RevocationUnknown: {
+    code: "UNABLE_TO_GET_CRL",
+    alert: "certificate_unknown",
+    hint: "Nothing says whether a certificate is revoked: give a current CRL of its issuer, or check by `soft-fail`."
+  },
+  CrlUnusable: {
+    code: "UNABLE_TO_GET_CRL",
+    alert: "certificate_unknown",
+    hint: "The CRL for a certificate cannot be used: see the message; who signs CRLs for others may have to be given too."
+  },
+  CrlExpired: {
+    code: "CRL_HAS_EXPIRED",
+    alert: "certificate_unknown",
+    hint: "The CRL is past its next update: fetch the current one; if it is current, check this machine's clock."
+  },
+  CrlNotYetValid: {
+    code: "CRL_NOT_YET_VALID",
+    alert: "certificate_unknown",
+    hint: "The CRL was made in the future: check this machine's clock (a TestClock starts in 1970)."
+  },
+  CrlNextUpdate: {
+    code: "ERROR_IN_CRL_NEXT_UPDATE_FIELD",
+    alert: "certificate_unknown",
+    hint: "The CRL has to say when the next one comes, and that after its own date: without it, an old one would do for ever."
+  },
+  CrlBadSignature: {
+    code: "CRL_SIGNATURE_FAILURE",
+    alert: "certificate_unknown",
+    hint: "The CRL's signature does not verify with its issuer's key, or is of a kind the policy does not accept."
+  },
   Pin: {
     code: "CERT_REJECTED",
     alert: "certificate_unknown",
