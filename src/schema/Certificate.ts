@@ -17,6 +17,7 @@ import * as Bytes from "./Bytes.ts"
 import * as CertificateExtension from "./CertificateExtension.ts"
 import * as Der from "./Der.ts"
 import * as DistinguishedName from "./DistinguishedName.ts"
+import type { DistributionPoint } from "./DistributionPoint.ts"
 import * as GeneralName from "./GeneralName.ts"
 import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
 import * as Pem from "./Pem.ts"
@@ -142,6 +143,21 @@ export class Certificate implements Equal.Equal {
 
   get nameConstraints(): CertificateExtension.NameConstraints | undefined {
     return this.extension("NameConstraints")
+  }
+
+  /** Where its issuer's certificate and its status are to be had; none where the certificate has no such extension. */
+  get authorityInfoAccess(): ReadonlyArray<CertificateExtension.AccessDescription> {
+    return this.extension("AuthorityInfoAccess")?.descriptions ?? []
+  }
+
+  /** Where the CRLs about it are; none where the certificate has no such extension. */
+  get crlDistributionPoints(): ReadonlyArray<DistributionPoint> {
+    return this.extension("CrlDistributionPoints")?.points ?? []
+  }
+
+  /** Whether it says that it is a certification authority's. */
+  get isCa(): boolean {
+    return this.basicConstraints?.ca === true
   }
 
   /** Whether issuer and subject are the same name (RFC 5280 §6.1). Says nothing about who signed it. */
@@ -368,6 +384,18 @@ export const fromBytes = (bytes: Uint8Array): Either.Either<NonEmptyReadonlyArra
  */
 export const toPem = (...certificates: ReadonlyArray<Certificate>): string =>
   certificates.map(({ der }) => Pem.format("CERTIFICATE", der)).join("")
+
+/**
+ * The fingerprint of a certificate, as people compare it: a hash of the whole, in upper-case hex with colons between the
+ * bytes. The hash is whoever's: `Certificate.fingerprint(certificate, (bytes) => crypto.hash("SHA-256", bytes))`.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fingerprint = ({ der }: Certificate, hash: (bytes: Uint8Array) => Uint8Array): string =>
+  Bytes.toHex(hash(der))
+    .toUpperCase()
+    .replace(/..(?!$)/g, "$&:")
 
 /**
  * @since 0.1.0
