@@ -24,6 +24,8 @@ import type { Conformance } from "./CertificateRules.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { PathLimits } from "./PathValidation.ts"
 import * as PathValidation from "./PathValidation.ts"
+import type { RevocationOptions, RevocationPolicy } from "./Revocation.ts"
+import * as Revocation from "./Revocation.ts"
 import * as ServerIdentity from "./ServerIdentity.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
@@ -168,18 +170,21 @@ export interface WebPkiOptions {
   readonly conformance?: Conformance
   /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
   readonly keyUsage?: ReadonlyArray<KeyUsage>
+  /** Whether certificates are revoked is not looked at unless told. */
+  readonly revocation?: RevocationOptions
 }
 
 const verifyWebPki = (
   store: TrustStore,
   request: VerificationRequest,
   vouchedBy: string,
-  options: WebPkiOptions
+  options: Omit<WebPkiOptions, "revocation">,
+  revocation: RevocationPolicy
 ): Effect.Effect<Verification, CertificateError, CryptoProvider> =>
   Effect.gen(function* () {
     const { certificates, limits, role, signatureSchemes } = request
     const time = yield* Clock.currentTimeMillis
-    const path = yield* PathValidation.build({
+    const path = yield* Revocation.buildPath(revocation, {
       role,
       certificates,
       anchors: store,
@@ -200,7 +205,9 @@ const verifyWebPki = (
  */
 export const webPki = (store: TrustStore, options: WebPkiOptions = {}): Verifier => {
   const name = `webPki(${store.name})`
-  return make(name, (request) => verifyWebPki(store, request, name, options))
+  const { revocation, ...others } = options
+  const policy = Revocation.make(revocation ?? { mode: "off" })
+  return make(name, (request) => verifyWebPki(store, request, name, others, policy))
 }
 
 /**
@@ -209,9 +216,23 @@ export const webPki = (store: TrustStore, options: WebPkiOptions = {}): Verifier
  * @since 0.1.0
  * @category verifiers
  */
-export const webPkiCurrent: Verifier = make("webPki", (request) =>
-  Effect.flatMap(TrustStores.Current, (store) => verifyWebPki(store, request, `webPki(${store.name})`, {}))
-)
+export const webPkiCurrentWith = (options: WebPkiOptions): Verifier => {
+  const { revocation, ...others } = options
+  const policy = Revocation.make(revocation ?? { mode: "off" })
+  return make("webPki", (request) =>
+    Effect.flatMap(TrustStores.Current, (store) =>
+      verifyWebPki(store, request, `webPki(${store.name})`, others, policy)
+    )
+  )
+}
+
+/**
+ * As `webPkiCurrentWith` without options.
+ *
+ * @since 0.1.0
+ * @category verifiers
+ */
+export const webPkiCurrent: Verifier = webPkiCurrentWith({})
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Pins
