@@ -32,6 +32,7 @@ interface Fields {
   readonly issuer: DistinguishedName.DistinguishedName
   readonly subject: DistinguishedName.DistinguishedName
   readonly validity: readonly [notBefore: number, notAfter: number]
+  readonly datesInForm: boolean
   readonly publicKey: PublicKey.PublicKey
   readonly extensions: ReadonlyArray<CertificateExtension.CertificateExtension>
   readonly signature: Uint8Array
@@ -58,6 +59,11 @@ export class Certificate implements Equal.Equal {
   readonly signatureAlgorithm: AlgorithmIdentifier.AlgorithmIdentifier
   readonly issuer: DistinguishedName.DistinguishedName
   readonly subject: DistinguishedName.DistinguishedName
+  /**
+   * Whether dates to 2049 are UTCTimes, as issuers have to write them (RFC 5280 §4.1.2.5). Readers have to take a
+   * GeneralizedTime for any year.
+   */
+  readonly datesInForm: boolean
   readonly publicKey: PublicKey.PublicKey
   /** In the order of the certificate; no two of one kind. */
   readonly extensions: ReadonlyArray<CertificateExtension.CertificateExtension>
@@ -74,6 +80,7 @@ export class Certificate implements Equal.Equal {
     this.signatureAlgorithm = fields.signatureAlgorithm
     this.issuer = fields.issuer
     this.subject = fields.subject
+    this.datesInForm = fields.datesInForm
     this.publicKey = fields.publicKey
     this.extensions = fields.extensions
     this.signature = fields.signature
@@ -227,6 +234,20 @@ const readVersion = (reader: Der.DerReader): 1 | 2 | 3 => {
   return reader.fail(version === 0 ? "version 1 written out, which DER leaves out" : `version ${version + 1}`)
 }
 
+const year2050 = Date.UTC(2050, 0)
+
+const readValidity = (reader: Der.DerReader) =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    let inForm = true
+    const date = (): number => {
+      const isGeneralized = inner.peek() === Der.Tag.GeneralizedTime
+      const time = inner.time("anyForm")
+      inForm &&= !isGeneralized || time >= year2050
+      return time
+    }
+    return { dates: [date(), date()] as const, inForm }
+  })
+
 const readCertificate = (reader: Der.DerReader): Certificate => {
   const outer = reader.sequence()
 
@@ -238,17 +259,8 @@ const readCertificate = (reader: Der.DerReader): Certificate => {
   tbs.element()
   const innerAlgorithm = tbs.bytes.subarray(innerAlgorithmStart, tbs.position)
   const issuer = DistinguishedName.read(tbs)
-  const validityStart = tbs.position
-  tbs.element()
-  const validityEnd = tbs.position
+  const { dates: validity, inForm: datesInForm } = readValidity(tbs)
   const subject = DistinguishedName.read(tbs)
-  // A root of Mozilla's list (Certum Trusted Network CA 2) writes 2011 as a GeneralizedTime. The dates of a root are a
-  // matter of policy, so that passes; what anybody issues to others has to follow §4.1.2.5.
-  const form = Bytes.equals(issuer.der, subject.der) ? "anyForm" : "strict"
-  const validity = new Der.DerReader(tbs.bytes, "Validity", validityStart, validityEnd, tbs.depth).within(
-    Der.Tag.Sequence,
-    (inner) => [inner.time(form), inner.time(form)] as const
-  )
   const publicKey = PublicKey.read(tbs)
   // RFC 5280 §4.1.2.8: unique identifiers are for versions 2 and 3, and nobody uses them.
   for (const tag of [0x81, 0x82]) {
@@ -275,6 +287,7 @@ const readCertificate = (reader: Der.DerReader): Certificate => {
     issuer,
     subject,
     validity,
+    datesInForm,
     publicKey,
     extensions,
     signature

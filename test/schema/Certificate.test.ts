@@ -273,11 +273,6 @@ CN=inner, name
       { validity: Der.sequence(Der.ascii("2401010000Z", Der.Tag.UtcTime), Der.time(0)) },
       "a time that is not written as years to seconds and Z"
     ],
-    [
-      "a GeneralizedTime in 2024",
-      { validity: Der.sequence(Der.ascii("20240101000000Z", Der.Tag.GeneralizedTime), Der.time(0)) },
-      "a GeneralizedTime in 2024, which UTCTime is for"
-    ],
     ["a signature of bits", { signature: Der.bitString(Uint8Array.of(2), 1) }, "a BIT STRING that is not whole bytes"],
     [
       "a key that is no point",
@@ -294,10 +289,15 @@ CN=inner, name
     assert.strictEqual(problemOf(Certificate.decode(assemble(changes))), problem)
   })
 
-  it("takes a root whose dates are in the wrong form", () => {
-    const validity = Der.sequence(Der.ascii("20240101000000Z", Der.Tag.GeneralizedTime), Der.time(Date.UTC(2060, 0)))
-    const root = Either.getOrThrow(Certificate.decode(assemble({ validity, subject: parts.issuer })))
-    assert.strictEqual(root.notBefore.toISOString(), "2024-01-01T00:00:00.000Z")
+  it("takes a GeneralizedTime for any year, and says which are not as issuers have to write them", () => {
+    const early = Der.ascii("20240101000000Z", Der.Tag.GeneralizedTime)
+    const dates = (...validity: ReadonlyArray<Uint8Array>) =>
+      Either.getOrThrow(Certificate.decode(assemble({ validity: Der.sequence(...validity) })))
+    const late = Der.time(Date.UTC(2060, 0))
+    assert.strictEqual(dates(early, late).notBefore.toISOString(), "2024-01-01T00:00:00.000Z")
+    assert.isFalse(dates(early, late).datesInForm)
+    assert.isFalse(dates(Der.time(0), early).datesInForm)
+    assert.isTrue(dates(Der.time(0), late).datesInForm)
   })
 
   it.each<[string, ObjectIdentifier.ObjectIdentifier, Uint8Array, string]>([
