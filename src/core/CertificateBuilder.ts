@@ -20,7 +20,6 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as AlgorithmIdentifier from "../schema/AlgorithmIdentifier.ts"
@@ -35,7 +34,8 @@ import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
 import * as Pem from "../schema/Pem.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import * as ServerName from "../schema/ServerName.ts"
-import { ConfigIssue, TlsConfigError } from "../schema/TlsError.ts"
+import type { TlsConfigError } from "../schema/TlsError.ts"
+import { declared, decode, DurationInput, invalid, isObject, optional, RawExtension } from "./BuilderOptions.ts"
 import type { CryptoError, CryptoProviderService, KeyType } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { Identity } from "./Identity.ts"
@@ -55,13 +55,6 @@ const KeyTypeSchema: Schema.Schema<KeyType> = Schema.Union(
   Schema.TaggedStruct("Ed25519", {}),
   Schema.TaggedStruct("Ed448", {})
 )
-
-const optional = <S extends Schema.Schema.All>(schema: S) => Schema.optionalWith(schema, { exact: true })
-
-const declared = <A>(what: string, is: (u: unknown) => u is A): Schema.Schema<A> =>
-  Schema.declare(is, { identifier: what, message: () => ({ message: `expected ${what}`, override: true }) })
-
-const isObject = (u: unknown): u is object => typeof u === "object" && u !== null
 
 /**
  * What any certificate can be asked to have; all of it has defaults.
@@ -90,11 +83,7 @@ export const CertificateOptions = Schema.Struct({
   /** Instead of `validFor`. */
   notAfter: optional(Schema.ValidDateFromSelf),
   /** 90 days from now, and of an authority 10 years, unless told. */
-  validFor: optional(
-    declared<Duration.DurationInput>("a duration", (u): u is Duration.DurationInput =>
-      Option.isSome(Duration.decodeUnknown(u))
-    )
-  ),
+  validFor: optional(DurationInput),
   /** The kind of a key to make, EC P-256 unless told, or a signer that exists. */
   key: optional(Schema.Union(KeyTypeSchema, declared<PrivateKey>("a kind of key or a PrivateKey", isPrivateKey))),
   /** What the key may be used for in TLS: both, unless told. Of an authority nothing is said, unless told. */
@@ -102,22 +91,7 @@ export const CertificateOptions = Schema.Struct({
   /** How the issuer signs, where its key leaves a choice. */
   signatureAlgorithm: optional(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
   /** More extensions. One with the object identifier of a standard one stands in its place. */
-  extensions: optional(
-    Schema.Array(
-      declared(
-        "an extension: oid, critical, value",
-        (u): u is CertificateExtension.Raw =>
-          isObject(u) &&
-          "oid" in u &&
-          typeof u.oid === "string" &&
-          ObjectIdentifier.isObjectIdentifier(u.oid) &&
-          "critical" in u &&
-          typeof u.critical === "boolean" &&
-          "value" in u &&
-          u.value instanceof Uint8Array
-      )
-    )
-  )
+  extensions: optional(Schema.Array(RawExtension))
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
 /**
@@ -167,16 +141,6 @@ export interface Issued {
   readonly identity: Identity
   readonly pkcs8: Option.Option<Redacted.Redacted<Uint8Array>>
 }
-
-const invalid = (path: string, message: string) => TlsConfigError.of("InvalidOptions", path, message)
-
-const decodeOptions = <A, I>(schema: Schema.Schema<A, I>, options: unknown): Either.Either<A, TlsConfigError> =>
-  Either.mapLeft(Schema.decodeUnknownEither(schema)(options), (error) => {
-    const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
-      ({ message, path }) => new ConfigIssue({ path: path.map(String).join("."), message })
-    )
-    return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
-  })
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Names
@@ -423,7 +387,7 @@ const authorityLifetime = Duration.days(3650)
 export const selfSigned = (
   options: CertificateOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(decodeOptions(CertificateOptions, options), (said) =>
+  Effect.flatMap(decode(CertificateOptions, options), (said) =>
     assemble({ options: said, issuer: undefined, lifetime: leafLifetime, extensions: leafExtensions(said) })
   )
 
@@ -436,7 +400,7 @@ export const selfSigned = (
 export const authority = (
   options: AuthorityOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(decodeOptions(AuthorityOptions, options), (said) =>
+  Effect.flatMap(decode(AuthorityOptions, options), (said) =>
     assemble({ options: said, issuer: undefined, lifetime: authorityLifetime, extensions: authorityExtensions(said) })
   )
 
@@ -450,7 +414,7 @@ export const issue = (
   ca: Issued,
   options: CertificateOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decodeOptions(CertificateOptions, options)), (said) =>
+  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decode(CertificateOptions, options)), (said) =>
     assemble({ options: said, issuer: ca, lifetime: leafLifetime, extensions: leafExtensions(said) })
   )
 
@@ -464,7 +428,7 @@ export const issueAuthority = (
   ca: Issued,
   options: AuthorityOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decodeOptions(AuthorityOptions, options)), (said) =>
+  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decode(AuthorityOptions, options)), (said) =>
     assemble({ options: said, issuer: ca, lifetime: authorityLifetime, extensions: authorityExtensions(said) })
   )
 
