@@ -298,7 +298,7 @@ const readEntry = (reader: Der.DerReader): Entry => {
   const at = reader.position
   const inner = reader.sequence()
   const serial = inner.integerBytes()
-  const date = inner.time()
+  const date = inner.time("anyForm")
   const extensions = inner.isEmpty ? noExtensions : inner.sequenceOf(CrlExtension.readEntry, 1)
   if (extensions.length > 1) requireDistinct(inner, extensions)
   inner.finish()
@@ -376,9 +376,9 @@ const readList = (reader: Der.DerReader): CertificateRevocationList => {
   tbs.element()
   const innerAlgorithm = tbs.bytes.subarray(innerAlgorithmStart, tbs.position)
   const issuer = DistinguishedName.read(tbs)
-  const thisUpdate = tbs.time()
+  const thisUpdate = tbs.time("anyForm")
   const isTime = tbs.peek() === Der.Tag.UtcTime || tbs.peek() === Der.Tag.GeneralizedTime
-  const nextUpdate = isTime ? tbs.time() : undefined
+  const nextUpdate = isTime ? tbs.time("anyForm") : undefined
 
   const unknown = new Set<ObjectIdentifier.ObjectIdentifier>()
   const note = ({ _tag, critical, oid }: CrlExtension.CrlExtension | CrlExtension.CrlEntryExtension): void => {
