@@ -7,7 +7,14 @@
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
 import type * as Redacted from "effect/Redacted"
-import type { AeadAlgorithm, EcCurve, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
+import type {
+  AeadAlgorithm,
+  CbcAlgorithm,
+  EcCurve,
+  HashAlgorithm,
+  PasswordKdf,
+  SignatureAlgorithm
+} from "../schema/Algorithms.ts"
 import type { NamedGroup } from "../schema/NamedGroup.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
@@ -43,6 +50,17 @@ export interface AeadKey {
   readonly tagLength: number
   readonly seal: (nonce: Uint8Array, additionalData: Uint8Array, plaintext: Uint8Array, target: Uint8Array) => void
   readonly open: (nonce: Uint8Array, additionalData: Uint8Array, ciphertext: Uint8Array) => Uint8Array | undefined
+}
+
+/**
+ * A block cipher in CBC mode under one key, for whole blocks: padding is the caller's. Both give memory of its own.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CbcKey {
+  readonly encrypt: (iv: Uint8Array, plaintext: Uint8Array) => Uint8Array
+  readonly decrypt: (iv: Uint8Array, ciphertext: Uint8Array) => Uint8Array
 }
 
 /**
@@ -97,6 +115,9 @@ export interface Capabilities {
   readonly nativeGroups: ReadonlySet<NamedGroup>
   readonly verify: (algorithm: SignatureAlgorithm, key: PublicKey) => boolean
   readonly sign: (algorithm: SignatureAlgorithm, key: PublicKey) => boolean
+  /** Block ciphers, for encrypted keys and bundles. */
+  readonly cbcs: ReadonlySet<CbcAlgorithm>
+  readonly passwordKdfs: ReadonlySet<PasswordKdf["_tag"]>
 }
 
 /**
@@ -112,6 +133,14 @@ export interface CryptoProviderService {
   readonly createHash: (algorithm: HashAlgorithm) => IncrementalHash
   readonly hmac: (algorithm: HashAlgorithm, key: Uint8Array, bytes: Uint8Array) => Uint8Array
   readonly aead: (algorithm: AeadAlgorithm, key: Uint8Array) => AeadKey
+  /** Throws `Unsupported` for what is not in `capabilities.cbcs`. */
+  readonly cbc: (algorithm: CbcAlgorithm, key: Uint8Array) => CbcKey
+  /** So many bytes made of a password: slow by intent, so off the main thread or in slices. The caller bounds the cost. */
+  readonly deriveFromPassword: (
+    kdf: PasswordKdf,
+    password: Uint8Array,
+    length: number
+  ) => Effect.Effect<Uint8Array, CryptoError>
   /** Compares without telling by time where the difference is. Different lengths are unequal at once. */
   readonly equal: (a: Uint8Array, b: Uint8Array) => boolean
   /** The initiator's half of a key agreement. */

@@ -14,6 +14,7 @@ import { aeadLengths } from "../schema/Algorithms.ts"
 import * as NobleAead from "./NobleAead.ts"
 import * as NobleHash from "./NobleHash.ts"
 import * as NobleKeyAgreement from "./NobleKeyAgreement.ts"
+import * as NoblePassword from "./NoblePassword.ts"
 import * as NobleSignature from "./NobleSignature.ts"
 
 /**
@@ -50,7 +51,9 @@ const capabilities: Capabilities = {
   groups: NobleKeyAgreement.groups,
   nativeGroups: NobleKeyAgreement.nativeGroups,
   verify: (algorithm, key) => isKeyFor(key, algorithm),
-  sign: (algorithm, key) => key._tag !== "Rsa" && key._tag !== "RsaPss" && isKeyFor(key, algorithm)
+  sign: (algorithm, key) => key._tag !== "Rsa" && key._tag !== "RsaPss" && isKeyFor(key, algorithm),
+  cbcs: NoblePassword.cbcs,
+  passwordKdfs: NoblePassword.kdfs
 }
 
 /**
@@ -67,6 +70,8 @@ export const make = ({ randomBytes = hostRandomBytes }: Options = {}): CryptoPro
   createHash: NobleHash.createHash,
   hmac: NobleHash.hmac,
   aead: NobleAead.make,
+  cbc: NoblePassword.cbc,
+  deriveFromPassword: NoblePassword.derive,
   equal: NobleAead.equal,
   generateKeyShare: NobleKeyAgreement.generateKeyShare(randomBytes),
   encapsulate: NobleKeyAgreement.encapsulate(randomBytes),

@@ -17,6 +17,7 @@ import { aeadLengths, hashLength } from "../schema/Algorithms.ts"
 import { coordinateLength, type PublicKey } from "../schema/PublicKey.ts"
 import { view } from "./NodeBytes.ts"
 import * as NodeKeyAgreement from "./NodeKeyAgreement.ts"
+import * as NodePassword from "./NodePassword.ts"
 import * as NodeSignature from "./NodeSignature.ts"
 
 const { hashNames } = NodeSignature
@@ -149,6 +150,8 @@ const aeads = once((): ReadonlySet<AeadAlgorithm> => {
   return new Set((Object.keys(cipherNames) as Array<AeadAlgorithm>).filter((name) => ciphers.has(cipherNames[name])))
 })
 const groups = once(NodeKeyAgreement.groups)
+const cbcs = once(NodePassword.cbcs)
+const passwordKdfs = once(NodePassword.kdfs)
 
 const capabilities: Capabilities = {
   hashes: new Set<HashAlgorithm>(["SHA-1", "SHA-256", "SHA-384", "SHA-512"]),
@@ -162,7 +165,13 @@ const capabilities: Capabilities = {
     return groups().native
   },
   verify: canUse,
-  sign: canUse
+  sign: canUse,
+  get cbcs() {
+    return cbcs()
+  },
+  get passwordKdfs() {
+    return passwordKdfs()
+  }
 }
 
 export {
@@ -190,6 +199,8 @@ export const make = (): CryptoProviderService => ({
   createHash,
   hmac,
   aead,
+  cbc: NodePassword.cbc,
+  deriveFromPassword: NodePassword.derive,
   equal,
   generateKeyShare: NodeKeyAgreement.generateKeyShare,
   encapsulate: NodeKeyAgreement.encapsulate,

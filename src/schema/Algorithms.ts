@@ -44,6 +44,60 @@ export const aeadLengths: { readonly [A in AeadAlgorithm]: { readonly key: numbe
 }
 
 /**
+ * A block cipher in CBC mode.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type CbcAlgorithm = "AES-128-CBC" | "AES-192-CBC" | "AES-256-CBC" | "DES-EDE3-CBC"
+
+/**
+ * Key and block lengths of a block cipher, in bytes. The initialisation vector is one block.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const cbcLengths: { readonly [A in CbcAlgorithm]: { readonly key: number; readonly block: number } } = {
+  "AES-128-CBC": { key: 16, block: 16 },
+  "AES-192-CBC": { key: 24, block: 16 },
+  "AES-256-CBC": { key: 32, block: 16 },
+  "DES-EDE3-CBC": { key: 24, block: 8 }
+}
+
+/**
+ * What makes a key of a password: PBKDF2 (RFC 8018 §5.2), scrypt (RFC 7914), the derivation of PKCS#12 (RFC 7292
+ * appendix B.2, over a password that is written as its appendix B.1 says) and OpenSSL's of old for PEM, which is MD5.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PasswordKdf =
+  | {
+      readonly _tag: "PBKDF2"
+      readonly hash: HashAlgorithm | "SHA-224"
+      readonly salt: Uint8Array
+      readonly iterations: number
+    }
+  | {
+      readonly _tag: "scrypt"
+      readonly salt: Uint8Array
+      /** N: a power of two. */
+      readonly cost: number
+      /** r */
+      readonly blockSize: number
+      /** p */
+      readonly parallelization: number
+    }
+  | {
+      readonly _tag: "PKCS12"
+      readonly hash: HashAlgorithm
+      readonly purpose: "key" | "iv" | "mac"
+      readonly salt: Uint8Array
+      readonly iterations: number
+    }
+  | { readonly _tag: "EVP_BytesToKey"; readonly salt: Uint8Array }
+
+/**
  * @since 0.1.0
  * @category models
  */

@@ -43,6 +43,10 @@ export const Limits = Schema.Struct({
   rsaModulusMin: limit(1024),
   /** Bits of an RSA key in a certificate, at most. */
   rsaModulusMax: limit(2048),
+  /** Iterations to make keys of a passphrase, over all of a file: PBKDF2's and PKCS#12's. */
+  passwordIterations: limit(),
+  /** Bytes that scrypt may fill to make keys of a passphrase, over all of a file: 128 · N · r · p of each. */
+  scryptMemory: limit(),
   /** Bytes of the DER of a certificate revocation list. */
   revocationList: limit(),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
@@ -75,6 +79,8 @@ export const defaults: Limits = {
   nameConstraintComparisons: 100_000,
   rsaModulusMin: 2048,
   rsaModulusMax: 8192,
+  passwordIterations: 10_000_000,
+  scryptMemory: 268_435_456,
   revocationList: 33_554_432,
   recordsPerKey: 2 ** 48
 }

@@ -10,9 +10,13 @@ import * as Redacted from "effect/Redacted"
 import type { EcCurve } from "./Algorithms.ts"
 import { DecodeError } from "./ByteReader.ts"
 import * as Der from "./Der.ts"
+import { coordinateLength, uncompressed } from "./EcPoint.ts"
 import * as ObjectIdentifier from "./ObjectIdentifier.ts"
+import type { PasswordEncryption } from "./PasswordEncryption.ts"
+import * as PasswordEncryptions from "./PasswordEncryption.ts"
 import * as Pem from "./Pem.ts"
-import { coordinateLength } from "./PublicKey.ts"
+import type { PublicKey } from "./PublicKey.ts"
+import * as PublicKeys from "./PublicKey.ts"
 
 const { oids } = ObjectIdentifier
 
@@ -38,13 +42,26 @@ export type PrivateKeyInfo =
     }
 
 /**
- * No private key that can be used. `problem` says what was found instead, and nothing of what is secret.
+ * A private key that a passphrase opens: `EncryptedPrivateKeyInfo` (RFC 5958 §3), or PEM with a `DEK-Info`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface EncryptedPrivateKey {
+  readonly _tag: "Encrypted"
+  readonly encryption: PasswordEncryption
+  readonly ciphertext: Uint8Array
+}
+
+/**
+ * No private key that can be used. `problem` says what was found instead, and nothing of what is secret. `Encrypted` is
+ * one that needs a passphrase where there is none.
  *
  * @since 0.1.0
  * @category errors
  */
 export class PrivateKeyError extends Data.TaggedError("PrivateKeyError")<{
-  readonly reason: "NotAPrivateKey" | "Encrypted" | "Unsupported" | "Malformed"
+  readonly reason: "NotAPrivateKey" | "Encrypted" | "WrongPassphrase" | "TooCostly" | "Unsupported" | "Malformed"
   readonly problem: string
 }> {
   override get message(): string {
@@ -93,7 +110,7 @@ const readEc = (reader: Der.DerReader, outside: ObjectIdentifier.ObjectIdentifie
               : refuse("Unsupported", "an EC key with parameters of its own instead of a named curve")
           )
         : undefined
-    const point = inner.peek() === 0xa1 ? inner.within(0xa1, (key) => key.bitStringBytes()) : undefined
+    const given = inner.peek() === 0xa1 ? inner.within(0xa1, (key) => key.bitStringBytes()) : undefined
     const oid = outside ?? inside
     if (oid === undefined) return inner.fail("an EC key without its curve")
     if (inside !== undefined && inside !== oid) inner.fail("an EC key with two curves")
@@ -111,6 +128,8 @@ const readEc = (reader: Der.DerReader, outside: ObjectIdentifier.ObjectIdentifie
     const secret = new Uint8Array(width)
     secret.set(scalar.subarray(excess), Math.max(0, width - scalar.length))
     if (secret.every((byte) => byte === 0)) inner.fail("an EC key of zero")
+    const point = given === undefined ? undefined : uncompressed(curve, given)
+    if (point !== undefined && "problem" in point) return inner.fail(point.problem)
     const canonical = Der.sequence(
       Der.integer(1),
       Der.octetString(secret),
@@ -173,24 +192,14 @@ const readPkcs8 = (inner: Der.DerReader): PrivateKeyInfo => {
   }
 }
 
-/** What each encryption of a key is called, where `openssl pkcs8 -topk8` can make something else of it. */
-const encryptionName = (inner: Der.DerReader): string => {
-  const identifier = inner.sequence()
-  const oid = identifier.oid()
-  if (oid !== oids.pbes2) return ObjectIdentifier.name(oid)
-  const parameters = identifier.sequence()
-  const derivation = parameters.sequence().oid()
-  const cipher = parameters.sequence().oid()
-  return `PBES2 with ${ObjectIdentifier.name(derivation)} and ${ObjectIdentifier.name(cipher)}`
-}
-
-const encryptedProblem = (how: string): string =>
-  `the private key is encrypted (${how}), which is not supported yet: decrypt it with \`openssl pkey\``
-
-const encrypted = (how: string): never => refuse("Encrypted", encryptedProblem(how))
+const readEncrypted = (reader: Der.DerReader): EncryptedPrivateKey =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    const encryption = PasswordEncryptions.read(inner)
+    return { _tag: "Encrypted", encryption, ciphertext: inner.octetString() }
+  })
 
 /** Tells the containers apart by what stands in them, and names what is no private key. */
-const readAny = (reader: Der.DerReader): PrivateKeyInfo => {
+const readAny = (reader: Der.DerReader): PrivateKeyInfo | EncryptedPrivateKey => {
   const look = new Der.DerReader(reader.bytes, reader.what).sequence()
   const tags: Array<number> = []
   while (!look.isEmpty) {
@@ -199,7 +208,7 @@ const readAny = (reader: Der.DerReader): PrivateKeyInfo => {
   }
   switch (tags[0]) {
     case Der.Tag.Sequence:
-      if (tags[1] === Der.Tag.OctetString) return encrypted(encryptionName(reader.sequence()))
+      if (tags[1] === Der.Tag.OctetString) return readEncrypted(reader)
       if (tags[1] === Der.Tag.BitString) return refuse("NotAPrivateKey", `it holds a public key, ${needed}`)
       return refuse("NotAPrivateKey", `it holds a certificate or something else that is signed, ${needed}`)
     case Der.Tag.Integer:
@@ -231,12 +240,12 @@ const readAny = (reader: Der.DerReader): PrivateKeyInfo => {
 }
 
 /**
- * A private key from its DER: PKCS#8, PKCS#1 or SEC 1, whichever it is.
+ * A private key from its DER: PKCS#8, PKCS#1 or SEC 1, whichever it is; or one that is encrypted.
  *
  * @since 0.1.0
  * @category decoding
  */
-export const fromDer = (der: Uint8Array): Either.Either<PrivateKeyInfo, PrivateKeyError> => {
+export const parseDer = (der: Uint8Array): Either.Either<PrivateKeyInfo | EncryptedPrivateKey, PrivateKeyError> => {
   const reader = new Der.DerReader(der, "private key")
   try {
     const key = readAny(reader)
@@ -266,7 +275,7 @@ const keyLabels: ReadonlySet<string> = new Set([
   "OPENSSH PRIVATE KEY"
 ])
 
-const fromBlock = (block: Pem.PemBlock): Either.Either<PrivateKeyInfo, PrivateKeyError> => {
+const fromBlock = (block: Pem.PemBlock): Either.Either<PrivateKeyInfo | EncryptedPrivateKey, PrivateKeyError> => {
   if (block.label === "OPENSSH PRIVATE KEY") {
     return Either.left(
       new PrivateKeyError({
@@ -275,22 +284,29 @@ const fromBlock = (block: Pem.PemBlock): Either.Either<PrivateKeyInfo, PrivateKe
       })
     )
   }
-  if (block.headers.get("Proc-Type")?.includes("ENCRYPTED")) {
-    const cipher = block.headers.get("DEK-Info")?.split(",")[0] ?? "an unnamed cipher"
-    return Either.left(
-      new PrivateKeyError({ reason: "Encrypted", problem: encryptedProblem(`OpenSSL's old form with ${cipher}`) })
-    )
-  }
-  return fromDer(Redacted.value(block.content))
+  const content = Redacted.value(block.content)
+  if (!block.headers.get("Proc-Type")?.includes("ENCRYPTED")) return parseDer(content)
+  const encryption = PasswordEncryptions.fromDekInfo(block.headers.get("DEK-Info"))
+  return encryption === undefined
+    ? Either.left(
+        new PrivateKeyError({
+          reason: "Malformed",
+          problem: "the private key is damaged: it is encrypted, and its DEK-Info line does not say how"
+        })
+      )
+    : Either.right({ _tag: "Encrypted", encryption, ciphertext: content })
 }
 
 /**
- * A private key from PEM. Certificates and curve parameters around it are passed over; of two keys neither is taken.
+ * A private key from PEM, encrypted or not. Certificates and curve parameters around it are passed over; of two keys
+ * neither is taken.
  *
  * @since 0.1.0
  * @category decoding
  */
-export const fromPem = (text: string | Redacted.Redacted): Either.Either<PrivateKeyInfo, PrivateKeyError> => {
+export const parsePem = (
+  text: string | Redacted.Redacted
+): Either.Either<PrivateKeyInfo | EncryptedPrivateKey, PrivateKeyError> => {
   const blocks = Pem.parse(Redacted.isRedacted(text) ? Redacted.value(text) : text)
   if (Either.isLeft(blocks)) {
     return Either.left(new PrivateKeyError({ reason: "Malformed", problem: blocks.left.problem }))
@@ -305,13 +321,92 @@ export const fromPem = (text: string | Redacted.Redacted): Either.Either<Private
 }
 
 /**
+ * A private key from the bytes of a file, PEM or DER, encrypted or not.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const parseBytes = (bytes: Uint8Array): Either.Either<PrivateKeyInfo | EncryptedPrivateKey, PrivateKeyError> =>
+  Pem.isPem(bytes) ? parsePem(new TextDecoder().decode(bytes)) : parseDer(bytes)
+
+/**
+ * What to say of an encrypted key where there is no passphrase.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export const passphraseNeeded = ({ encryption }: EncryptedPrivateKey): PrivateKeyError =>
+  new PrivateKeyError({
+    reason: "Encrypted",
+    problem: `the private key is encrypted (${PasswordEncryptions.format(encryption)}): it needs its passphrase`
+  })
+
+const requirePlain = (key: PrivateKeyInfo | EncryptedPrivateKey): Either.Either<PrivateKeyInfo, PrivateKeyError> =>
+  key._tag === "Encrypted" ? Either.left(passphraseNeeded(key)) : Either.right(key)
+
+/**
+ * A private key from its DER: PKCS#8, PKCS#1 or SEC 1, whichever it is. To open one that is encrypted is for
+ * `PrivateKeyFile`, with a provider.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromDer = (der: Uint8Array): Either.Either<PrivateKeyInfo, PrivateKeyError> =>
+  Either.flatMap(parseDer(der), requirePlain)
+
+/**
+ * A private key from PEM. Certificates and curve parameters around it are passed over; of two keys neither is taken.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromPem = (text: string | Redacted.Redacted): Either.Either<PrivateKeyInfo, PrivateKeyError> =>
+  Either.flatMap(parsePem(text), requirePlain)
+
+/**
  * A private key from the bytes of a file: PEM or DER.
  *
  * @since 0.1.0
  * @category decoding
  */
 export const fromBytes = (bytes: Uint8Array): Either.Either<PrivateKeyInfo, PrivateKeyError> =>
-  Pem.isPem(bytes) ? fromPem(new TextDecoder().decode(bytes)) : fromDer(bytes)
+  Either.flatMap(parseBytes(bytes), requirePlain)
+
+/**
+ * The public half of an RSA key, which stands in it; of keys on curves it has to be computed, by a provider.
+ *
+ * @since 0.1.0
+ * @category getters
+ */
+export const rsaPublicKey = (key: Extract<PrivateKeyInfo, { readonly _tag: "Rsa" | "RsaPss" }>): PublicKey =>
+  Either.getOrThrow(
+    Der.decode("PrivateKeyInfo", (reader) =>
+      reader.within(Der.Tag.Sequence, (inner) => {
+        inner.unsigned()
+        const algorithm = inner.element()
+        const numbers = Der.decodeNested(inner, inner.octetString(), "RSAPrivateKey", (nested) =>
+          nested.within(Der.Tag.Sequence, (rsa) => {
+            rsa.unsigned()
+            const [modulus, exponent] = [rsa.unsignedBytes(), rsa.unsignedBytes()]
+            while (!rsa.isEmpty) rsa.element()
+            return Der.sequence(Der.integer(modulus), Der.integer(exponent))
+          })
+        )
+        return Der.sequence(algorithm, Der.bitString(numbers))
+      })
+    )(Redacted.value(key.pkcs8)).pipe(Either.flatMap(PublicKeys.decode))
+  )
+
+/**
+ * Overwrites the secret bytes of a key, which nobody can use any more then.
+ *
+ * @since 0.1.0
+ * @category secrets
+ */
+export const wipe = (key: PrivateKeyInfo): void => {
+  Redacted.value(key.pkcs8).fill(0)
+  if ("secret" in key) Redacted.value(key.secret).fill(0)
+}
 
 /**
  * The key as PKCS#8 PEM. A secret in a string cannot be wiped.

@@ -7,10 +7,12 @@ import type { EcCurve } from "./Algorithms.ts"
 import * as AlgorithmIdentifier from "./AlgorithmIdentifier.ts"
 import * as Bytes from "./Bytes.ts"
 import * as Der from "./Der.ts"
+import * as EcPoint from "./EcPoint.ts"
 import * as ObjectIdentifier from "./ObjectIdentifier.ts"
 
 /**
- * A public key. `spki` is the whole DER `SubjectPublicKeyInfo`; `point` is an uncompressed SEC 1 point.
+ * A public key. `spki` is the whole DER `SubjectPublicKeyInfo` as it came; `point` is an uncompressed SEC 1 point, also
+ * where a compressed one came.
  * A `RsaPss` key (`id-RSASSA-PSS`) may sign with PSS only, and where it has `parameters` with that hash and at least
  * that salt only (RFC 4055 §3.3).
  *
@@ -39,13 +41,15 @@ const curves: ReadonlyMap<string, EcCurve> = new Map<string, EcCurve>([
   [oids["P-521"], "P-521"]
 ])
 
-/**
- * Length of a coordinate, and of a private scalar, in bytes.
- *
- * @since 0.1.0
- * @category constants
- */
-export const coordinateLength: { readonly [C in EcCurve]: number } = { "P-256": 32, "P-384": 48, "P-521": 66 }
+export {
+  /**
+   * Length of a coordinate, and of a private scalar, in bytes.
+   *
+   * @since 0.1.0
+   * @category constants
+   */
+  coordinateLength
+} from "./EcPoint.ts"
 
 const readRsa = (reader: Der.DerReader) =>
   reader.within(Der.Tag.Sequence, (inner) => {
@@ -94,12 +98,9 @@ export const read = (reader: Der.DerReader): PublicKey => {
       const curveOid = Der.decodeNested(outer, parameters, "curve", (inner) => inner.oid())
       const curve = curves.get(curveOid)
       if (curve === undefined) return unsupported(`EC ${ObjectIdentifier.name(curveOid)}`)
-      const length = coordinateLength[curve]
-      if (bytes.length === 1 + length && (bytes[0] === 2 || bytes[0] === 3)) {
-        return unsupported(`EC ${curve} with a compressed point`)
-      }
-      if (bytes.length !== 1 + 2 * length || bytes[0] !== 4) outer.fail(`a ${curve} key that is not a point`)
-      return { _tag: "Ec", curve, point: bytes, spki }
+      const point = EcPoint.uncompressed(curve, bytes)
+      if ("problem" in point) return outer.fail(point.problem)
+      return { _tag: "Ec", curve, point, spki }
     }
     case oids.Ed25519:
     case oids.Ed448: {
@@ -174,12 +175,15 @@ export const edwards = (name: "Ed25519" | "Ed448", bytes: Uint8Array): PublicKey
 })
 
 /**
- * Whether two keys are the same: their encodings are.
+ * Whether two keys are the same: their encodings are, but for points that one has compressed and the other has not.
  *
  * @since 0.1.0
  * @category predicates
  */
-export const equals = (a: PublicKey, b: PublicKey): boolean => Bytes.equals(a.spki, b.spki)
+export const equals = (a: PublicKey, b: PublicKey): boolean =>
+  a._tag === "Ec" && b._tag === "Ec"
+    ? a.curve === b.curve && Bytes.equals(a.point, b.point)
+    : Bytes.equals(a.spki, b.spki)
 
 /**
  * Bits of an RSA modulus.

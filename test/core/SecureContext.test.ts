@@ -649,6 +649,8 @@ describe("a provider that lacks something", () => {
       nativeGroups: crypto.capabilities.nativeGroups,
       verify: crypto.capabilities.verify,
       sign: crypto.capabilities.sign,
+      cbcs: crypto.capabilities.cbcs,
+      passwordKdfs: crypto.capabilities.passwordKdfs,
       ...less
     }
   })

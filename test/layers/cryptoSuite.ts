@@ -14,6 +14,7 @@ import * as NamedGroup from "../../src/schema/NamedGroup.ts"
 import * as PrivateKeyInfo from "../../src/schema/PrivateKeyInfo.ts"
 import * as PublicKey from "../../src/schema/PublicKey.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
+import { passwordSuite } from "./passwordSuite.ts"
 
 export interface Subject {
   readonly crypto: CryptoProviderService
@@ -884,4 +885,6 @@ export const cryptoSuite = ({ crypto, other, unsafeKeyShare }: Subject): void =>
     assert.sameMembers(groups, [...agreementValues.map(({ group }) => group), NamedGroup.mlkem768])
     for (const group of capabilities.nativeGroups) assert.include(groups, group)
   })
+
+  passwordSuite({ crypto, other })
 }

@@ -112,7 +112,7 @@ describe("PrivateKeyInfo", () => {
             .toString()
         )
       ),
-      "Encrypted: the private key is encrypted (OpenSSL's old form with AES-256-CBC), which is not supported yet: decrypt it with `openssl pkey`"
+      "Encrypted: the private key is encrypted (OpenSSL's old form with AES-256-CBC): it needs its passphrase"
     )
     assert.strictEqual(
       problemOf(
@@ -122,7 +122,7 @@ describe("PrivateKeyInfo", () => {
             .toString()
         )
       ),
-      "Encrypted: the private key is encrypted (PBES2 with PBKDF2 and AES-256-CBC), which is not supported yet: decrypt it with `openssl pkey`"
+      "Encrypted: the private key is encrypted (PBES2 with PBKDF2 and AES-256-CBC): it needs its passphrase"
     )
     const other = (pair: { privateKey: { export: (options: { format: "der"; type: "pkcs8" }) => Buffer } }) =>
       problemOf(PrivateKeyInfo.fromDer(new Uint8Array(pair.privateKey.export({ format: "der", type: "pkcs8" }))))
