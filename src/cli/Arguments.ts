@@ -19,14 +19,14 @@ interface OptionSyntax {
 }
 
 /**
- * What may stand behind a command's name: its options, and how many arguments besides.
+ * What may stand behind a command's name: its options, and how many arguments besides, at most.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Syntax {
   readonly options: ReadonlyMap<string, OptionSyntax>
-  readonly positional: 0 | 1
+  readonly positional: number
 }
 
 /** `@effect/cli`'s own option that a command takes. */

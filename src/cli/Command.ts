@@ -9,6 +9,7 @@ import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import { nearest } from "../schema/Suggestion.ts"
 import * as Arguments from "./Arguments.ts"
 import * as Options from "./Options.ts"
 
@@ -47,14 +48,53 @@ const serve = Command.make("serve", Options.serveOptions, (values) =>
   )
 )
 
+const inspect = Command.make("inspect", { ...Options.inspectOptions, ...Options.inspectArgs }, (values) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Inspect.ts")),
+    (module) => module.inspect(values)
+  )
+).pipe(
+  Command.withDescription(
+    description(
+      "Show what certificates say.",
+      "Reads PEM, with any number of blocks and text around them, or DER. Nothing is verified but whether a certificate " +
+        "has signed itself. Of private keys it says that they are there.",
+      "Exits with 0 when every file was read and held a certificate, with 2 when one did not."
+    )
+  )
+)
+
+const verify = Command.make("verify", { ...Options.verifyOptions, ...Options.verifyArgs }, (values) =>
+  Effect.flatMap(
+    Effect.promise(() => import("./Verify.ts")),
+    (module) => module.verify(values)
+  )
+).pipe(
+  Command.withDescription(
+    description(
+      "Verify a certificate as a handshake would.",
+      "Looks for a path from the first certificate of FILE to a trusted one, and prints it with a mark per certificate: " +
+        "✓ valid, ✗ refused, · not looked at.",
+      "Exits with 0 only when the certificate is valid, with 1 when it is not, with 2 after a wrong option or file."
+    )
+  )
+)
+
+const certificate = Command.make("certificate").pipe(
+  Command.withDescription("Look into certificates and verify them, without a connection."),
+  Command.withSubcommands([inspect, verify])
+)
+
 const commands = Command.make("effect-tls").pipe(
   Command.withDescription("TLS 1.3 as typed Effect programs, by hand and from scripts."),
-  Command.withSubcommands([connect, serve])
+  Command.withSubcommands([connect, serve, certificate])
 )
 
 const syntax: Readonly<Record<string, Arguments.Syntax>> = {
   connect: Arguments.syntaxOf(Options.connectOptions, 1),
-  serve: Arguments.syntaxOf(Options.serveOptions, 0)
+  serve: Arguments.syntaxOf(Options.serveOptions, 0),
+  "certificate inspect": Arguments.syntaxOf(Options.inspectOptions, Number.POSITIVE_INFINITY),
+  "certificate verify": Arguments.syntaxOf(Options.verifyOptions, 1)
 }
 
 const footer = HelpDoc.p(
@@ -76,11 +116,26 @@ export const run = (version: string) => {
 }
 
 const arrange = (args: ReadonlyArray<string>): Either.Either<ReadonlyArray<string>, string> => {
-  const [name, ...rest] = args
-  const known = name === undefined ? undefined : syntax[name]
-  if (name === undefined || known === undefined) return Either.right(args)
-  return Either.map(Arguments.order(rest, known), (ordered) =>
-    // Only with `--help` before the name, too, does the usage have the whole command.
-    ordered[0] === "--help" ? ["--help", name, "--help"] : [name, ...ordered]
-  )
+  const length = [1, 2].find((words) => syntax[args.slice(0, words).join(" ")] !== undefined)
+  if (length !== undefined) {
+    const name = args.slice(0, length)
+    return Either.map(Arguments.order(args.slice(length), syntax[name.join(" ")]!), (ordered) =>
+      ordered[0] === "--help" ? help(name) : [...name, ...ordered]
+    )
+  }
+  const [group, name] = args
+  const names = Object.keys(syntax).flatMap((known) => (known.startsWith(`${group} `) ? [known.split(" ")[1]!] : []))
+  if (names.length === 0) return Either.right(args)
+  if (name === undefined || isHelp(name)) return Either.right(help([group!]))
+  if (name.startsWith("-")) return Either.right(args)
+  const suggestion = nearest(name, names) ?? names.join(" or ")
+  return Either.left(`${JSON.stringify(name)} is no command of ${group}, did you mean ${suggestion}?`)
 }
+
+const isHelp = (arg: string): boolean => arg === "--help" || arg === "-h"
+
+/** Only with `--help` before every word does the usage have the whole command. */
+const help = (words: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...words.flatMap((word) => ["--help", word]),
+  "--help"
+]

@@ -1,5 +1,5 @@
 /**
- * The options of both commands as `@effect/cli` reads and documents them. Values stay text here: the library's own
+ * The options of the commands as `@effect/cli` reads and documents them. Values stay text here: the library's own
  * Schemas decode them, so that the command and the library refuse the same things in the same words.
  *
  * @since 0.1.0
@@ -80,6 +80,54 @@ export const serveOptions = {
   echo: flag("echo", "Send back what comes; so it is if nothing else is said")
 }
 
+const certificateJson = flag("json", "Print JSON instead of text, on one line")
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const inspectOptions = { json: certificateJson }
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const inspectArgs = {
+  files: Args.text({ name: "FILE" }).pipe(
+    Args.withDescription("What to look into, PEM or DER; - for standard input"),
+    Args.repeated
+  )
+}
+
+const purposes = ["server", "client"] as const
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const verifyOptions = {
+  ca: several("ca", "FILE", "Trust the certificates of this file, and no others; the system's if not said"),
+  intermediate: several("intermediate", "FILE", "Certificates that may stand between the first and a trusted one"),
+  name: text("name", "NAME", "The DNS name or address the certificate must be for; names are not compared if not said"),
+  time: text("time", "TIME", "When it must be valid: 2026-01-31, 2026-01-31T12:00:00Z or @SECONDS; now if not said"),
+  purpose: Options.choice("purpose", purposes).pipe(
+    Options.withDescription("What it must be good for: a TLS server, or a TLS client"),
+    Options.withDefault("server")
+  ),
+  json: certificateJson
+}
+
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const verifyArgs = {
+  file: Args.text({ name: "FILE" }).pipe(
+    Args.withDescription("The certificate, PEM or DER; others behind it are intermediates; - for standard input"),
+    Args.withDefault<string | undefined>(undefined)
+  )
+}
+
 /**
  * The options that may be given several times, and the values of those that have few: `@effect/cli` knows and does not
  * tell.
@@ -87,13 +135,23 @@ export const serveOptions = {
  * @since 0.1.0
  * @category options
  */
-export const repeatable: ReadonlySet<string> = new Set(["--ca", "--cert", "--key", "--self-signed", "--client-ca"])
+export const repeatable: ReadonlySet<string> = new Set([
+  "--ca",
+  "--cert",
+  "--key",
+  "--self-signed",
+  "--client-ca",
+  "--intermediate"
+])
 
 /**
  * @since 0.1.0
  * @category options
  */
-export const choices: ReadonlyMap<string, ReadonlyArray<string>> = new Map([["--provider", providers]])
+export const choices: ReadonlyMap<string, ReadonlyArray<string>> = new Map<string, ReadonlyArray<string>>([
+  ["--provider", providers],
+  ["--purpose", purposes]
+])
 
 /**
  * @since 0.1.0
@@ -125,3 +183,19 @@ export type ConnectValues = Values<typeof connectOptions & typeof connectArgs>
  * @category models
  */
 export type ServeValues = Values<typeof serveOptions>
+
+/**
+ * What `certificate inspect` was told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type InspectValues = Values<typeof inspectOptions & typeof inspectArgs>
+
+/**
+ * What `certificate verify` was told.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type VerifyValues = Values<typeof verifyOptions & typeof verifyArgs>

@@ -10,11 +10,22 @@ import type { ChainEntry } from "../schema/TlsError.ts"
 import type { Failure } from "./Report.ts"
 import { alertName, chainOf, hint, verifiedBy } from "./Report.ts"
 
-/** What a peer chose the characters of: none of them may move the cursor or forge a line. */
-const printable = (text: string): string =>
+/**
+ * What a peer chose the characters of: none of them may move the cursor or forge a line.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 
-const rows = (pairs: ReadonlyArray<readonly [name: string, value: string]>): ReadonlyArray<string> => {
+/**
+ * Names and values in two columns.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const rows = (pairs: ReadonlyArray<readonly [name: string, value: string]>): ReadonlyArray<string> => {
   const width = Math.max(...pairs.map(([name]) => name.length))
   return pairs.map(([name, value]) => `  ${name.padEnd(width)}  ${printable(value)}`)
 }

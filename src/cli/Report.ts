@@ -140,7 +140,11 @@ export const chainOf = (info: ConnectionInfo, crypto: CryptoProviderService): Re
 const isIn = (path: ReadonlyArray<Certificate>, certificate: Certificate): boolean =>
   path.some((other) => Equal.equals(other, certificate))
 
-const certificateReport = (entry: ChainEntry): CertificateReport => ({
+/**
+ * @since 0.1.0
+ * @category conversions
+ */
+export const certificateReport = (entry: ChainEntry): CertificateReport => ({
   subject: entry.subject,
   issuer: entry.issuer,
   notBefore: entry.notBefore.toISOString(),

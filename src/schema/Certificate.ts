@@ -16,6 +16,7 @@ import type { DecodeError } from "./ByteReader.ts"
 import * as Bytes from "./Bytes.ts"
 import * as CertificateExtension from "./CertificateExtension.ts"
 import * as Der from "./Der.ts"
+import * as DerKind from "./DerKind.ts"
 import * as DistinguishedName from "./DistinguishedName.ts"
 import type { DistributionPoint } from "./DistributionPoint.ts"
 import * as GeneralName from "./GeneralName.ts"
@@ -382,9 +383,17 @@ export const fromPem = (text: string): Either.Either<NonEmptyReadonlyArray<Certi
  * @category decoding
  */
 export const fromBytes = (bytes: Uint8Array): Either.Either<NonEmptyReadonlyArray<Certificate>, Pem.PemError> => {
+  if (bytes.length === 0) {
+    return Either.left(new Pem.PemError({ reason: "NoBlock", problem: "it is empty, a certificate is needed" }))
+  }
   if (Pem.isPem(bytes)) return fromPem(new TextDecoder().decode(bytes))
   return Either.mapBoth(decode(bytes), {
-    onLeft: (error) => new Pem.PemError({ reason: "Malformed", problem: `it holds no certificate: ${error.message}` }),
+    onLeft: (error) => {
+      const kind = DerKind.kindOf(bytes)
+      return kind === undefined
+        ? new Pem.PemError({ reason: "Malformed", problem: `it holds no certificate: ${error.message}` })
+        : new Pem.PemError({ reason: "WrongKind", problem: `it holds ${kind}, a certificate is needed` })
+    },
     onRight: (certificate): NonEmptyReadonlyArray<Certificate> => [certificate]
   })
 }

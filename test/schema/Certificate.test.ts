@@ -4,7 +4,7 @@ import * as Equal from "effect/Equal"
 import * as FastCheck from "effect/FastCheck"
 import * as Hash from "effect/Hash"
 import * as Schema from "effect/Schema"
-import { X509Certificate } from "node:crypto"
+import { generateKeyPairSync, X509Certificate } from "node:crypto"
 import { rootCertificates } from "node:tls"
 import * as AlgorithmIdentifier from "../../src/schema/AlgorithmIdentifier.ts"
 import type { DecodeError } from "../../src/schema/ByteReader.ts"
@@ -403,6 +403,14 @@ CN=inner, name
     assert.include(errorOf(Pem.format("PRIVATE KEY", der)), "it holds a private key, a certificate is needed")
     assert.include(errorOf(Pem.format("CERTIFICATE", der.subarray(1))), "certificate 1 of the PEM text is damaged")
     assert.include(errorOf(""), "it holds no PEM block, a certificate is needed")
+  })
+
+  it("says what a file is that holds no certificate", () => {
+    const errorOf = (bytes: Uint8Array) => Either.getOrThrow(Either.flip(Certificate.fromBytes(bytes))).message
+    const key = new Uint8Array(generateKeyPairSync("ed25519").privateKey.export({ format: "der", type: "pkcs8" }))
+    assert.strictEqual(errorOf(key), "it holds a PKCS#8 private key, a certificate is needed")
+    assert.strictEqual(errorOf(new Uint8Array()), "it is empty, a certificate is needed")
+    assert.include(errorOf(assemble().subarray(0, 50)), "it holds no certificate: Certificate: ")
   })
 
   it("prints and serialises for people", () => {

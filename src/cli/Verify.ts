@@ -1,0 +1,250 @@
+/**
+ * `effect-tls certificate verify`: whether a certificate is valid, and the path that makes it so.
+ *
+ * @since 0.1.0
+ */
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Clock from "effect/Clock"
+import * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import { CryptoProvider } from "../core/CryptoProvider.ts"
+import { chainEntry } from "../core/PathValidation.ts"
+import * as TrustStore from "../core/TrustStore.ts"
+import * as Verifier from "../core/Verifier.ts"
+import * as NodeCrypto from "../layers/NodeCrypto.ts"
+import * as NodeTrustStore from "../layers/NodeTrustStore.ts"
+import type { Certificate } from "../schema/Certificate.ts"
+import * as Certificates from "../schema/Certificate.ts"
+import * as Defaults from "../schema/Defaults.ts"
+import * as Limits from "../schema/Limits.ts"
+import * as ServerName from "../schema/ServerName.ts"
+import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import type { CertificateError, ChainEntry } from "../schema/TlsError.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
+import * as CertificateFiles from "./CertificateFiles.ts"
+import { instant } from "./CertificateText.ts"
+import { codes, Ended } from "./ExitCode.ts"
+import type { VerifyValues } from "./Options.ts"
+import * as Render from "./Render.ts"
+import * as Report from "./Report.ts"
+import { wrong } from "./Settings.ts"
+import type { StreamError } from "./StandardStreams.ts"
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What was asked
+// ---------------------------------------------------------------------------------------------------------------------
+
+const timeOf = (text: string): Either.Either<number, string> => {
+  const seconds = /^@(\d{1,11})$/.exec(text)
+  if (seconds !== null) return Either.right(Number(seconds[1]) * 1000)
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text)
+  if (match !== null) {
+    const [, date, time = "00:00", second = ":00", zone = "Z"] = match
+    const inZone = Date.parse(`${date}T${time}${second}${zone}`)
+    // A 30th of February would pass for the 2nd of March.
+    const asUtc = new Date(`${date}T${time}${second}Z`)
+    const exists = !Number.isNaN(asUtc.getTime()) && asUtc.toISOString().startsWith(`${date}T${time}${second}`)
+    if (exists && !Number.isNaN(inZone)) return Either.right(inZone)
+  }
+  const form = "a time is needed, such as 2026-01-31, 2026-01-31T12:00:00Z or @1769860800"
+  return Either.left(`${form}, found ${JSON.stringify(text)}`)
+}
+
+const certificatesOf = (
+  option: string,
+  file: string
+): Effect.Effect<NonEmptyReadonlyArray<Certificate>, TlsConfigError | StreamError, FileSystem.FileSystem> =>
+  Effect.flatMap(CertificateFiles.read(option, file), (content) =>
+    Either.mapLeft(Certificates.fromBytes(content), ({ problem }) =>
+      TlsConfigError.of("InvalidCertificate", `${option} ${file}`, problem)
+    )
+  )
+
+interface Question {
+  readonly request: Verifier.VerificationRequest
+  readonly store: TrustStore.TrustStore
+  readonly time: number
+}
+
+// As a handshake has it when nobody says otherwise.
+const signatureSchemes = [...Defaults.signatureSchemes, ...Defaults.certificateOnlySchemes].flatMap(
+  (name) => SignatureScheme.fromName(name)?.code ?? []
+)
+
+const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
+  if (values.file === undefined) {
+    return yield* wrong("FILE", "say which certificate to verify, or - for standard input")
+  }
+  const files = [...values.ca, ...values.intermediate, values.file]
+  if (files.filter((file) => file === "-").length > 1) {
+    return yield* wrong("-", "standard input can be read once only")
+  }
+  const serverName =
+    values.name === undefined
+      ? Option.none()
+      : Option.some(yield* Either.mapLeft(ServerName.parse(values.name), (error) => wrong("--name", error.message)))
+  const time =
+    values.time === undefined
+      ? yield* Clock.currentTimeMillis
+      : yield* Either.mapLeft(timeOf(values.time), (problem) => wrong("--time", problem))
+  const anchors = yield* Effect.forEach(values.ca, (file) => certificatesOf("--ca", file))
+  const [leaf, ...others] = yield* certificatesOf("FILE", values.file)
+  const intermediates = yield* Effect.forEach(values.intermediate, (file) => certificatesOf("--intermediate", file))
+  const store =
+    values.ca.length === 0
+      ? yield* Effect.provide(TrustStore.Current, NodeTrustStore.layerSystem)
+      : TrustStore.make({ name: `the certificates of ${values.ca.join(", ")}`, anchors: anchors.flat() })
+  return {
+    request: {
+      role: values.purpose,
+      certificates: [leaf, ...others, ...intermediates.flat()],
+      serverName,
+      signatureSchemes,
+      limits: Limits.defaults
+    },
+    store,
+    time
+  } satisfies Question as Question
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What there is to say
+// ---------------------------------------------------------------------------------------------------------------------
+
+/**
+ * What `--json` prints. `chain` is the path, leaf first, or as much of the best one as there was.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface VerificationReport {
+  readonly valid: boolean
+  readonly purpose: "server" | "client"
+  readonly name: string | null
+  readonly time: string
+  readonly verifiedBy: string | null
+  readonly chain: ReadonlyArray<Report.CertificateReport>
+  readonly error: {
+    readonly reason: string
+    readonly code: string
+    readonly message: string
+    readonly depth: number
+    readonly hint: string
+  } | null
+}
+
+// What the library's hints call by its own names.
+const optionNames: ReadonlyArray<readonly [string, string]> = [
+  [
+    "Connect under a name the certificate contains, or set `serverName` to it.",
+    "Ask for a name it contains by --name."
+  ],
+  ["add its root certificate to the trust anchors", "give its root certificate by --ca"],
+  [
+    "a peer should send its intermediate certificates; if the issuer is a private root, add it to the trust anchors",
+    "give it by --intermediate; if the issuer is a private root, by --ca"
+  ],
+  ["add that certificate to the trust anchors, or pin it", "give that certificate by --ca"],
+  ["add that root to the trust anchors", "give that root by --ca"],
+  ["check this machine's clock (a TestClock starts in 1970)", "check --time and this machine's clock"],
+  ["if it is current, check this machine's clock", "if it is current, check --time and this machine's clock"]
+]
+
+const hintOf = (error: CertificateError): string =>
+  optionNames.reduce((text, [name, option]) => text.replace(name, option), error.hint)
+
+const reportOf = (
+  { request, time }: Question,
+  answer: Either.Either<{ readonly chain: ReadonlyArray<ChainEntry>; readonly vouchedBy: string }, CertificateError>
+): VerificationReport => ({
+  valid: Either.isRight(answer),
+  purpose: request.role,
+  name: Option.getOrNull(Option.map(request.serverName, String)),
+  time: new Date(time).toISOString(),
+  verifiedBy: Either.match(answer, { onLeft: () => null, onRight: ({ vouchedBy }) => vouchedBy }),
+  chain: Either.merge(answer).chain.map(Report.certificateReport),
+  error: Either.match(answer, {
+    onRight: () => null,
+    onLeft: (error) => ({
+      reason: error.reason,
+      code: error.code,
+      message: error.message,
+      depth: error.depth,
+      hint: hintOf(error)
+    })
+  })
+})
+
+const textOf = (
+  { request, time }: Question,
+  answer: Either.Either<{ readonly chain: ReadonlyArray<ChainEntry>; readonly vouchedBy: string }, CertificateError>
+): ReadonlyArray<string> => {
+  const name = Option.match(request.serverName, { onNone: () => "no name asked", onSome: String })
+  const asked: ReadonlyArray<readonly [string, string]> = [
+    ["name", name],
+    ["purpose", request.role],
+    ["time", instant(new Date(time))]
+  ]
+  return Either.match(answer, {
+    onRight: ({ chain, vouchedBy }) => [
+      "valid",
+      ...Render.chain(chain),
+      ...Render.rows([...asked, ["verified by", vouchedBy]])
+    ],
+    onLeft: (error) => [
+      `not valid: ${error.reason} (${error.code})`,
+      ...Render.chain(error.chain),
+      ...Render.rows([...asked, ["problem", error.message], ["hint", hintOf(error)]])
+    ]
+  })
+}
+
+/** A clock that stands still: everything is judged at one time. */
+const clockAt = (time: number): Clock.Clock => {
+  const clock = Clock.make()
+  return {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => time,
+    unsafeCurrentTimeNanos: () => BigInt(time) * 1_000_000n,
+    currentTimeMillis: Effect.succeed(time),
+    currentTimeNanos: Effect.succeed(BigInt(time) * 1_000_000n),
+    sleep: (duration) => clock.sleep(duration)
+  }
+}
+
+/**
+ * Runs the command.
+ *
+ * @since 0.1.0
+ * @category commands
+ */
+export const verify = (values: VerifyValues): Effect.Effect<void, Ended, FileSystem.FileSystem> =>
+  Effect.gen(function* () {
+    const question = yield* questionOf(values)
+    const crypto = yield* CryptoProvider
+    const answer = yield* Verifier.webPki(question.store)
+      .verify(question.request)
+      .pipe(
+        Effect.withClock(clockAt(question.time)),
+        Effect.map(({ path, vouchedBy }) => ({
+          vouchedBy,
+          chain: path.map((certificate) => chainEntry(crypto, question.store, certificate, "valid"))
+        })),
+        Effect.either
+      )
+    yield* Console.log(values.json ? JSON.stringify(reportOf(question, answer)) : textOf(question, answer).join("\n"))
+    if (Either.isLeft(answer)) return yield* new Ended({ code: codes.failure })
+  }).pipe(
+    Effect.catchIf(
+      (error): error is TlsConfigError | StreamError => error._tag !== "Ended",
+      (error) =>
+        Effect.zipRight(
+          Console.error(`effect-tls: ${error.message}`),
+          new Ended({ code: error._tag === "StreamError" ? codes.failure : codes.usage })
+        )
+    ),
+    Effect.provide(NodeCrypto.layer)
+  )
