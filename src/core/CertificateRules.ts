@@ -32,13 +32,15 @@ export interface Problem {
 /**
  * How closely certificates have to keep to the profiles they are issued under. `practice` asks for all that decides
  * whom to believe and lets pass what issuers get wrong without harm, as browsers, Go and OpenSSL do; `rfc5280` asks for
- * every MUST of the profile; `webpki` also for those of the CA/Browser Forum. What roots in use violate (Mozilla's list
- * has roots without a key identifier) is asked for by the latter two only.
+ * every MUST of the profile (§4); `webpki` also for those of the CA/Browser Forum. What roots in use violate (Mozilla's
+ * list has roots without a key identifier) is asked for by the latter two only. `algorithm` is RFC 5280's path validation
+ * (§6) and nothing else: neither the profile, nor what every implementation adds, that an authority is no leaf and that
+ * its extended key usage binds those below.
  *
  * @since 0.1.0
  * @category models
  */
-export type Conformance = "practice" | "rfc5280" | "webpki"
+export type Conformance = "algorithm" | "practice" | "rfc5280" | "webpki"
 
 /**
  * @since 0.1.0
@@ -52,6 +54,8 @@ export interface RuleOptions {
   readonly conformance: Conformance
   /** What a leaf's key may be for: one of these is enough, and where there are none, anything will do. */
   readonly keyUsage: ReadonlyArray<KeyUsage>
+  /** What the leaf's extended key usage, where it has one, has to contain, each of them. */
+  readonly purposes: ReadonlyArray<ObjectIdentifier.ObjectIdentifier>
   readonly rsaModulusMin: number
   readonly rsaModulusMax: number
 }
@@ -104,9 +108,9 @@ export const weakKey = (
 
 const strongKey: Rule = ({ publicKey }, options) => weakKey(publicKey, options)
 
-// Critical, these are understood: obeyed here, in NameConstraints or in PathValidation. The policy extensions are among
-// them because any policy will do as long as nobody requires one. Key identifiers and access information are not:
-// RFC 5280 says of each that it must not be critical.
+// Critical, these are understood: obeyed here, in NameConstraints, in CertificatePolicies or in PathValidation. Where CRLs
+// are to be had is of use to whoever checks them, and asks nothing of others. Key identifiers and access information are
+// not among them: RFC 5280 says of each that it must not be critical.
 const understood: ReadonlySet<string> = new Set<string>([
   oids.basicConstraints,
   oids.keyUsage,
@@ -115,12 +119,13 @@ const understood: ReadonlySet<string> = new Set<string>([
   oids.nameConstraints,
   oids.certificatePolicies,
   oids.policyMappings,
-  oids.inhibitAnyPolicy
+  oids.policyConstraints,
+  oids.inhibitAnyPolicy,
+  oids.cRLDistributionPoints
 ])
 
 const understoodExtensions: Rule = (certificate) => {
   for (const extension of certificate.extensions) {
-    if (extension._tag === "PolicyConstraints" && extension.requireExplicitPolicy === undefined) continue
     if (extension.critical && !understood.has(extension.oid)) {
       return {
         reason: "CriticalExtension",
@@ -131,19 +136,35 @@ const understoodExtensions: Rule = (certificate) => {
   return undefined
 }
 
-const purposes = { server: oids.serverAuth, client: oids.clientAuth } as const
+/**
+ * What a role asks of an extended key usage.
+ *
+ * @since 0.1.0
+ * @category rules
+ */
+export const purposesOf = (role: RuleOptions["role"]): RuleOptions["purposes"] => {
+  switch (role) {
+    case "server":
+      return [oids.serverAuth]
+    case "client":
+      return [oids.clientAuth]
+    case "crlIssuer":
+      return []
+  }
+}
 
 // For an authority the list says what it may issue for: not in RFC 5280, but what every implementation does.
-const purpose: Rule = ({ extendedKeyUsage }, { role }) =>
-  role === "crlIssuer" ||
-  extendedKeyUsage === undefined ||
-  extendedKeyUsage.includes(purposes[role]) ||
-  extendedKeyUsage.includes(oids.anyExtendedKeyUsage)
+const purpose: Rule = ({ extendedKeyUsage: allowed }, { conformance, purposes }, { position }) => {
+  if (allowed === undefined || allowed.includes(oids.anyExtendedKeyUsage)) return undefined
+  if (position === "authority" && conformance === "algorithm") return undefined
+  const missing = purposes.find((wanted) => !allowed.includes(wanted))
+  return missing === undefined
     ? undefined
     : {
         reason: "ExtendedKeyUsage",
-        detail: `its extended key usage is ${extendedKeyUsage.map(ObjectIdentifier.name).join(", ")}, not ${role}Auth`
+        detail: `its extended key usage is ${allowed.map(ObjectIdentifier.name).join(", ")}, not ${ObjectIdentifier.name(missing)}`
       }
+}
 
 const leafUsage: Rule = ({ keyUsage }, { keyUsage: wanted }) =>
   keyUsage === undefined || wanted.length === 0 || wanted.some((usage) => keyUsage.has(usage))
@@ -157,6 +178,7 @@ const leafIsNoAuthority: Rule = ({ basicConstraints, keyUsage }, { conformance, 
   // RFC 5280 has nothing against an authority that identifies itself. One that was trusted by hand is its own affair.
   isAnchor ||
   conformance === "rfc5280" ||
+  conformance === "algorithm" ||
   role === "crlIssuer" ||
   !(basicConstraints?.ca === true || keyUsage?.has("keyCertSign") === true)
     ? undefined
@@ -182,17 +204,28 @@ const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) =>
   if (position === "authority" && certificate.subject.isEmpty) {
     return nonconforming("it is an authority without a name (RFC 5280 §4.1.2.6)")
   }
-  if (conformance === "practice") return undefined
+  if (conformance === "practice" || conformance === "algorithm") return undefined
 
   const selfSigned = isAnchor && certificate.isSelfIssued
-  const { authorityKeyIdentifier, basicConstraints } = certificate
+  const { authorityKeyIdentifier, basicConstraints, keyUsage, serial } = certificate
   const isCa = basicConstraints?.ca === true
   if (certificate.version !== 3) return nonconforming("it is not of version 3")
-  if (certificate.serial.length > 20 || certificate.serial[0]! >= 0x80) {
-    return nonconforming("its serial number is negative or longer than 20 bytes (RFC 5280 §4.1.2.2)")
+  if (serial.length > 20 || serial[0]! >= 0x80 || serial.every((byte) => byte === 0)) {
+    return nonconforming("its serial number is zero, negative or longer than 20 bytes (RFC 5280 §4.1.2.2)")
+  }
+  // The dates of a root are a matter of policy: one of Mozilla's list has 2011 as a GeneralizedTime.
+  if (!certificate.datesInForm && !selfSigned) {
+    return nonconforming("its dates to 2049 are not written as UTCTime (RFC 5280 §4.1.2.5)")
+  }
+  if (keyUsage?.size === 0) return nonconforming("it has a key usage of nothing (RFC 5280 §4.2.1.3)")
+  if (!isCa && keyUsage?.has("keyCertSign") === true) {
+    return nonconforming("its key may issue certificates, and it is no authority (RFC 5280 §4.2.1.3)")
   }
   if (isCa && certificate.extension("BasicConstraints")?.critical === false) {
     return nonconforming("its basic constraints are not critical (RFC 5280 §4.2.1.9)")
+  }
+  if (!isCa && basicConstraints?.pathLength !== undefined) {
+    return nonconforming("it has a path length without being an authority (RFC 5280 §4.2.1.9)")
   }
   if (certificate.nameConstraints !== undefined) {
     if (!isCa) return nonconforming("it has name constraints without being an authority (RFC 5280 §4.2.1.10)")
@@ -201,6 +234,9 @@ const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) =>
   }
   if (certificate.extension("PolicyConstraints")?.critical === false) {
     return nonconforming("its policy constraints are not critical (RFC 5280 §4.2.1.11)")
+  }
+  if (certificate.extension("InhibitAnyPolicy")?.critical === false) {
+    return nonconforming("its inhibiting of any policy is not critical (RFC 5280 §4.2.1.14)")
   }
   if (isCa && certificate.subjectKeyIdentifier === undefined) {
     return nonconforming("it is an authority without a subject key identifier (RFC 5280 §4.2.1.2)")
@@ -221,16 +257,39 @@ const conformsToBaseline = (
   position: Place["position"],
   isRoot: boolean
 ): Problem | undefined => {
-  const { authorityKeyIdentifier, extendedKeyUsage } = certificate
-  if (isRoot && (authorityKeyIdentifier?.issuer !== undefined || authorityKeyIdentifier?.serialNumber !== undefined)) {
-    return nonconforming("it is a root whose authority key identifier has an issuer or serial number (BR 7.1.2.1.3)")
+  const { authorityKeyIdentifier: identifier, publicKey, signatureAlgorithm, subjectKeyIdentifier } = certificate
+  const purposes = certificate.extension("ExtendedKeyUsage")
+  const names = certificate.extension("SubjectAltName")
+  if (!baselineKeys.has(publicKey._tag)) {
+    return nonconforming("its key is neither RSA nor of a NIST curve (BR 7.1.3.1)")
   }
-  if (isRoot && extendedKeyUsage !== undefined)
-    return nonconforming("it is a root with an extended key usage (BR 7.1.2.1.2)")
-  return position === "leaf" && extendedKeyUsage?.includes(oids.anyExtendedKeyUsage) === true
-    ? nonconforming("its extended key usage includes any (BR 7.1.2.7.10)")
+  const algorithm = signatureAlgorithm.algorithm
+  const hash = algorithm !== undefined && "hash" in algorithm ? algorithm.hash : undefined
+  if (hash === undefined || !baselineHashes.has(hash)) {
+    return nonconforming("it is signed by other algorithms than RSA and ECDSA over SHA-2 (BR 7.1.3.2)")
+  }
+  if (identifier?.issuer !== undefined || identifier?.serialNumber !== undefined) {
+    return nonconforming("its authority key identifier has an issuer or serial number (BR 7.1.2.11.1)")
+  }
+  if (isRoot) {
+    if (identifier?.keyIdentifier !== undefined && !Bytes.equals(identifier.keyIdentifier, subjectKeyIdentifier!)) {
+      return nonconforming("it is a root whose authority key identifier is not that of its own key (BR 7.1.2.1.3)")
+    }
+    if (purposes !== undefined) return nonconforming("it is a root with an extended key usage (BR 7.1.2.1.2)")
+  }
+  if (position === "authority") return undefined
+  if (purposes === undefined) return nonconforming("it has no extended key usage (BR 7.1.2.7.6)")
+  if (purposes.critical) return nonconforming("its extended key usage is critical (BR 7.1.2.7.6)")
+  if (purposes.purposes.includes(oids.anyExtendedKeyUsage)) {
+    return nonconforming("its extended key usage includes any (BR 7.1.2.7.10)")
+  }
+  return names?.critical === true && !certificate.subject.isEmpty
+    ? nonconforming("its names are critical, and it has a subject besides (BR 7.1.2.7.12)")
     : undefined
 }
+
+const baselineKeys: ReadonlySet<PublicKey["_tag"]> = new Set<PublicKey["_tag"]>(["Rsa", "Ec"])
+const baselineHashes: ReadonlySet<string> = new Set(["SHA-256", "SHA-384", "SHA-512"])
 
 /** What makes a leaf no good whoever issued it. */
 const leafRules: ReadonlyArray<Rule> = [

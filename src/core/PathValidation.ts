@@ -13,9 +13,12 @@ import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { KeyUsage } from "../schema/CertificateExtension.ts"
 import type { DistinguishedName } from "../schema/DistinguishedName.ts"
+import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
 import { equals as equalKeys } from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import { CertificateError, ChainEntry } from "../schema/TlsError.ts"
+import type { PathPolicies, PolicyOptions } from "./CertificatePolicies.ts"
+import * as CertificatePolicies from "./CertificatePolicies.ts"
 import type { Problem, RuleOptions } from "./CertificateRules.ts"
 import * as Rules from "./CertificateRules.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
@@ -38,6 +41,8 @@ export interface PathLimits {
   readonly pathSignatures: number
   /** Comparisons of a name with a name constraint, 100,000 unless told. */
   readonly nameConstraintComparisons?: number
+  /** Certificate policies and mappings looked at, 100,000 unless told. */
+  readonly pathPolicies?: number
   /** Bits of an RSA modulus, 2048 to 8192 unless told. */
   readonly rsaModulusMin?: number
   readonly rsaModulusMax?: number
@@ -49,7 +54,7 @@ export interface PathLimits {
  * @since 0.1.0
  * @category models
  */
-export interface PathEffort extends NameConstraints.Effort {
+export interface PathEffort extends NameConstraints.Effort, CertificatePolicies.Effort {
   /** Signatures to verify. */
   signatures: number
   /** Candidates to look at. Without a bound, authorities that all certify each other make factorially many paths. */
@@ -65,7 +70,8 @@ export interface PathEffort extends NameConstraints.Effort {
 export const makeEffort = (limits: PathLimits): PathEffort => ({
   signatures: limits.pathSignatures,
   steps: limits.pathSignatures * stepsPerSignature,
-  comparisons: limits.nameConstraintComparisons ?? defaults.nameConstraintComparisons
+  comparisons: limits.nameConstraintComparisons ?? defaults.nameConstraintComparisons,
+  policies: limits.pathPolicies ?? defaults.pathPolicies
 })
 
 /**
@@ -86,6 +92,17 @@ export interface PathRequest {
   readonly conformance?: Rules.Conformance
   /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
   readonly keyUsage?: ReadonlyArray<KeyUsage>
+  /** What the path has to be good for, each of these; unless told, what the role asks for. */
+  readonly purposes?: ReadonlyArray<ObjectIdentifier>
+  /** What is asked of its certificate policies; unless told, nothing but what its authorities ask. */
+  readonly policies?: PolicyOptions
+  /** Intermediate certificates at most, self-issued ones not counted (RFC 5280 §6.1.2, k). */
+  readonly maxPathLength?: number
+  /**
+   * Whether a path may end at an anchor that somebody else issued. Unless told it may not, as in OpenSSL: such a
+   * certificate in a store is a link that need not be sent. A leaf among the anchors is always an end.
+   */
+  readonly partialChain?: boolean
   /** Has the last word about a path that is right otherwise: what speaks against it, and at which depth, if anything. */
   readonly review?: (
     path: NonEmptyReadonlyArray<Certificate>,
@@ -93,6 +110,17 @@ export interface PathRequest {
   ) => Effect.Effect<readonly [depth: number, problem: Problem] | undefined>
   /** What is left of the effort of the search that this one is part of; all that `limits` allow unless told. */
   readonly effort?: PathEffort
+}
+
+/**
+ * A path from the leaf to an anchor, both included, and the certificate policies it is valid for.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ValidPath {
+  readonly path: NonEmptyReadonlyArray<Certificate>
+  readonly policies: PathPolicies
 }
 
 /** A path from the leaf that goes no further, and how close it came. */
@@ -104,8 +132,8 @@ interface Failure {
 }
 
 // Each verified link counts for more than anything that can be wrong with the next. An issuer that breaks a rule says
-// more than a signature that is not its own, and that more than no issuer at all. A path that is right but for a last
-// word against it came closer than any that is not whole.
+// more than a signature that is not its own, and that more than no issuer at all. A path that reached its anchor came
+// closer than any that did not.
 const scores = {
   link: 10,
   noIssuer: 1,
@@ -114,7 +142,7 @@ const scores = {
   badSignature: 4,
   rule: 5,
   anchor: 6,
-  review: 10_000
+  whole: 10_000
 } as const
 
 interface Search {
@@ -129,7 +157,12 @@ interface Search {
   closest: Failure | undefined
 }
 
-const defaults = { nameConstraintComparisons: 100_000, rsaModulusMin: 2048, rsaModulusMax: 8192 } as const
+const defaults = {
+  nameConstraintComparisons: 100_000,
+  pathPolicies: 100_000,
+  rsaModulusMin: 2048,
+  rsaModulusMax: 8192
+} as const
 const stepsPerSignature = 10
 
 /**
@@ -138,10 +171,19 @@ const stepsPerSignature = 10
  * @since 0.1.0
  * @category validation
  */
-export const build: (
+export const build = (
   request: PathRequest
-) => Effect.Effect<NonEmptyReadonlyArray<Certificate>, CertificateError, CryptoProvider> = Effect.fnUntraced(
-  function* (request) {
+): Effect.Effect<NonEmptyReadonlyArray<Certificate>, CertificateError, CryptoProvider> =>
+  Effect.map(validate(request), ({ path }) => path)
+
+/**
+ * As `build`, with the certificate policies the path is valid for.
+ *
+ * @since 0.1.0
+ * @category validation
+ */
+export const validate: (request: PathRequest) => Effect.Effect<ValidPath, CertificateError, CryptoProvider> =
+  Effect.fnUntraced(function* (request) {
     const { anchors, certificates, limits } = request
     const [leaf, ...others] = certificates
     const search: Search = {
@@ -151,6 +193,7 @@ export const build: (
         time: request.time,
         conformance: request.conformance ?? "practice",
         keyUsage: request.keyUsage ?? ["digitalSignature"],
+        purposes: request.purposes ?? Rules.purposesOf(request.role),
         rsaModulusMin: limits.rsaModulusMin ?? defaults.rsaModulusMin,
         rsaModulusMax: limits.rsaModulusMax ?? defaults.rsaModulusMax
       },
@@ -172,13 +215,11 @@ export const build: (
     const isLesser =
       !isAnchor && leaf.isSelfIssued && problem?.reason !== "Expired" && problem?.reason !== "NotYetValid"
     if (problem !== undefined && !isLesser) return yield* failure(search, [leaf], 0, problem)
-    if (isAnchor) return [leaf]
-    const path = yield* extend(search, [leaf])
-    if (path !== undefined) return problem === undefined ? path : yield* failure(search, path, 0, problem)
+    const found = isAnchor ? yield* complete(search, [leaf]) : yield* extend(search, [leaf])
+    if (found !== undefined) return problem === undefined ? found : yield* failure(search, found.path, 0, problem)
     const closest = search.closest!
     return yield* failure(search, closest.path, closest.depth, closest.problem)
-  }
-)
+  })
 
 const bySubject = (certificates: Iterable<Certificate>): ReadonlyMap<string, ReadonlyArray<Certificate>> => {
   const found = new Map<string, Array<Certificate>>()
@@ -203,10 +244,40 @@ const record = (
 
 type Path = NonEmptyReadonlyArray<Certificate>
 
-/** Completes a path whose certificates obey the rules and whose last is not an anchor; `undefined` when it cannot. */
-const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, CertificateError> = Effect.fnUntraced(
-  function* (search, path) {
-    const { anchors, limits, signatureSchemes } = search.request
+/** Asks what can be asked only of a whole path; `undefined` when it is not accepted. */
+const complete = Effect.fnUntraced(function* (
+  search: Search,
+  path: Path
+): Effect.fn.Return<ValidPath | undefined, CertificateError> {
+  const { policies = {}, review } = search.request
+  const reject = (depth: number, problem: Problem) => {
+    if (problem.reason === "BudgetExceeded") return failure(search, path, depth, problem)
+    record(search, path, depth, problem, scores.whole + path.length * scores.link)
+    return Effect.succeed(undefined)
+  }
+  const outcome = CertificatePolicies.evaluate(path, policies, search.effort)
+  switch (outcome._tag) {
+    case "Exhausted":
+      return yield* reject(0, { reason: "BudgetExceeded", detail: "there are too many certificate policies above it" })
+    case "Violation":
+      return yield* reject(outcome.index, { reason: "Policy", detail: outcome.detail })
+    case "Valid": {
+      const objection = review === undefined ? undefined : yield* review(path, search.effort)
+      return objection === undefined ? { path, policies: outcome.policies } : yield* reject(...objection)
+    }
+  }
+})
+
+/** Completes a path whose certificates obey the rules and whose last is no end; `undefined` when it cannot. */
+const extend: (search: Search, path: Path) => Effect.Effect<ValidPath | undefined, CertificateError> =
+  Effect.fnUntraced(function* (search, path) {
+    const {
+      anchors,
+      limits,
+      maxPathLength = limits.intermediates,
+      partialChain = false,
+      signatureSchemes
+    } = search.request
     const child = path[path.length - 1]!
     const depth = path.length - 1
     const base = depth * scores.link
@@ -218,10 +289,10 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
     let hasIssuer = false
     for (const candidate of candidatesFor(search, path, child)) {
       search.effort.steps--
-      const isAnchor = anchors.has(candidate)
+      const isAnchor = (partialChain || candidate.isSelfIssued) && anchors.has(candidate)
       const next: Path = [...path, candidate]
-      if (!isAnchor && path.length > limits.intermediates) {
-        const detail = `more than ${limits.intermediates} intermediate certificates would be needed`
+      if (!isAnchor && (path.length > limits.intermediates || counted(next) > maxPathLength)) {
+        const detail = `more than ${Math.min(limits.intermediates, maxPathLength)} intermediate certificates would be needed`
         record(search, next, depth + 1, { reason: "ChainTooLong", detail }, base + scores.rule)
         hasIssuer = true
         continue
@@ -246,16 +317,8 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
         record(search, next, at, problem, base + scores.link + (isAnchor ? scores.anchor : scores.rule))
         continue
       }
-      if (isAnchor) {
-        const objection = yield* search.request.review?.(next, search.effort) ?? Effect.succeed(undefined)
-        if (objection === undefined) return next
-        const [concerns, why] = objection
-        if (why.reason === "BudgetExceeded") return yield* failure(search, next, concerns, why)
-        record(search, next, concerns, why, base + scores.review)
-        continue
-      }
-      const complete = yield* extend(search, next)
-      if (complete !== undefined) return complete
+      const found = yield* isAnchor ? complete(search, next) : extend(search, next)
+      if (found !== undefined) return found
     }
     if (!hasIssuer) {
       record(
@@ -267,8 +330,10 @@ const extend: (search: Search, path: Path) => Effect.Effect<Path | undefined, Ce
       )
     }
     return undefined
-  }
-)
+  })
+
+/** RFC 5280 §6.1.4 (l): the intermediates that count, which self-issued ones do not, and neither does the leaf. */
+const counted = (path: Path): number => path.filter((certificate, i) => i > 0 && !certificate.isSelfIssued).length
 
 /** Who may have issued a certificate, the likeliest first: by key identifier, anchors, by date, by order sent. */
 const candidatesFor = (search: Search, path: Path, child: Certificate): ReadonlyArray<Certificate> => {
@@ -343,8 +408,7 @@ const checkAuthority = (
   if (problem !== undefined) return [depth, problem]
   const pathLength = authority.basicConstraints?.pathLength
   if (pathLength !== undefined) {
-    // RFC 5280 §6.1.4 (l): self-issued certificates do not count, and neither does the leaf.
-    const count = path.filter((certificate, i) => i > 0 && !certificate.isSelfIssued).length
+    const count = counted(path)
     if (count > pathLength) {
       const detail = `it allows ${pathLength} intermediate certificate(s) below it, and there are ${count}`
       return [depth, { reason: "PathLength", detail }]
@@ -386,13 +450,19 @@ const otherKey = ({ issuer }: Certificate): Problem => ({
 
 const noIssuer = ({ request }: Search, path: Path): Problem => {
   const child = path[path.length - 1]!
-  const { name } = request.anchors
+  const { has, name } = request.anchors
+  if (has(child)) {
+    return {
+      reason: "PartialChain",
+      detail: `it is trusted, but no root, and its issuer "${brief(child.issuer)}" is neither trusted nor was it sent`
+    }
+  }
   if (child.isSelfIssued) {
     return path.length === 1
       ? { reason: "SelfSigned", detail: `it is self-signed and not among ${name}` }
       : { reason: "SelfSignedRoot", detail: `it is a root that is not among ${name}` }
   }
-  return request.certificates.length === 1
+  return path.length === 1
     ? {
         reason: "MissingIntermediate",
         detail: `its issuer "${brief(child.issuer)}" was not sent and is not among ${name}`

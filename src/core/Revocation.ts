@@ -90,7 +90,7 @@ type Path = NonEmptyReadonlyArray<Certificate>
  */
 export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
   policy.mode === "off"
-    ? PathValidation.build(request)
+    ? PathValidation.validate(request)
     : Effect.flatMap(CryptoProvider, (crypto) => {
         const { signatureSchemes, time } = request
         const others = [...request.certificates, ...policy.crlIssuers]
@@ -146,6 +146,9 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
             certificates: [issuer, ...others],
             anchors: TrustStores.fromCertificates([anchor]),
             keyUsage: ["cRLSign"],
+            // What the leaf is to be good for is not asked of who signs CRLs.
+            purposes: [],
+            policies: {},
             effort,
             ...(policy.certificates === "leaf" ? {} : { review })
           }).pipe(
@@ -156,5 +159,5 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
             Effect.provideService(CryptoProvider, crypto)
           )
 
-        return PathValidation.build({ ...request, review })
+        return PathValidation.validate({ ...request, review })
       })

@@ -16,10 +16,12 @@ import { pipeArguments } from "effect/Pipeable"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { KeyUsage } from "../schema/CertificateExtension.ts"
+import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import type { CertificateReason } from "../schema/TlsError.ts"
 import { CertificateError, TlsConfigError } from "../schema/TlsError.ts"
+import type { PathPolicies, PolicyOptions } from "./CertificatePolicies.ts"
 import type { Conformance } from "./CertificateRules.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { PathLimits } from "./PathValidation.ts"
@@ -69,6 +71,8 @@ export interface VerificationRequest {
 export interface Verification {
   readonly path: NonEmptyReadonlyArray<Certificate>
   readonly vouchedBy: string
+  /** The certificate policies the path is valid for, where the verifier looked. */
+  readonly policies?: PathPolicies
   readonly unverified?: true
 }
 
@@ -170,6 +174,14 @@ export interface WebPkiOptions {
   readonly conformance?: Conformance
   /** One of these the leaf's key usage, where it has one, has to contain; `digitalSignature` unless told. */
   readonly keyUsage?: ReadonlyArray<KeyUsage>
+  /** What the path has to be good for, each of these; unless told, TLS in the peer's role. */
+  readonly purposes?: ReadonlyArray<ObjectIdentifier>
+  /** What is asked of certificate policies; unless told, nothing but what the authorities of the path ask. */
+  readonly policies?: PolicyOptions
+  /** Intermediate certificates at most, self-issued ones not counted; `limits.intermediates` holds in any case. */
+  readonly maxPathLength?: number
+  /** Whether a path may end at a trusted certificate that is no root, as an intermediate one; it may not unless told. */
+  readonly partialChain?: boolean
   /** Whether certificates are revoked is not looked at unless told. */
   readonly revocation?: RevocationOptions
 }
@@ -184,7 +196,7 @@ const verifyWebPki = (
   Effect.gen(function* () {
     const { certificates, limits, role, signatureSchemes } = request
     const time = yield* Clock.currentTimeMillis
-    const path = yield* Revocation.buildPath(revocation, {
+    const { path, policies } = yield* Revocation.buildPath(revocation, {
       role,
       certificates,
       anchors: store,
@@ -193,7 +205,7 @@ const verifyWebPki = (
       time,
       ...options
     })
-    return { path: yield* requireName(request, path, store), vouchedBy }
+    return { path: yield* requireName(request, path, store), vouchedBy, policies }
   })
 
 /**
@@ -346,11 +358,15 @@ export const and: {
     Effect.flatMap(self.verify(request), (first) =>
       Effect.map(
         that.verify(first.unverified === true ? request : { ...request, verifiedPath: first.path }),
-        (second) => ({
-          path: second.path,
-          vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
-          ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
-        })
+        (second) => {
+          const policies = second.policies ?? first.policies
+          return {
+            path: second.path,
+            vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
+            ...(policies === undefined ? {} : { policies }),
+            ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
+          }
+        }
       )
     )
   )

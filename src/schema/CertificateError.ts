@@ -50,6 +50,11 @@ const certificateReasons = {
     alert: "unknown_ca",
     hint: "The issuer was neither sent nor is it trusted: a peer should send its intermediate certificates; if the issuer is a private root, add it to the trust anchors."
   },
+  PartialChain: {
+    code: "UNABLE_TO_GET_ISSUER_CERT",
+    alert: "unknown_ca",
+    hint: "A certificate that is trusted but no root ends no chain unless `partialChain` says so: trust its root, or set that."
+  },
   SelfSigned: {
     code: "DEPTH_ZERO_SELF_SIGNED_CERT",
     alert: "unknown_ca",
@@ -119,6 +124,11 @@ const certificateReasons = {
     code: "CERT_REJECTED",
     alert: "bad_certificate",
     hint: "A CA in the chain is not allowed to issue for these names."
+  },
+  Policy: {
+    code: "CERT_REJECTED",
+    alert: "bad_certificate",
+    hint: "The path is not valid for a certificate policy that a CA of it, or you, require: see `policies`."
   },
   CriticalExtension: {
     code: "CERT_REJECTED",

@@ -39,6 +39,8 @@ export const Limits = Schema.Struct({
   pathSignatures: limit(),
   /** Comparisons of a name with a CA's name constraints. */
   nameConstraintComparisons: limit(),
+  /** Certificate policies and mappings looked at while looking for one path. */
+  pathPolicies: limit(),
   /** Bits of an RSA key in a certificate, at least. */
   rsaModulusMin: limit(1024),
   /** Bits of an RSA key in a certificate, at most. */
@@ -77,6 +79,7 @@ export const defaults: Limits = {
   intermediates: 10,
   pathSignatures: 100,
   nameConstraintComparisons: 100_000,
+  pathPolicies: 100_000,
   rsaModulusMin: 2048,
   rsaModulusMax: 8192,
   passwordIterations: 10_000_000,

@@ -51,6 +51,7 @@ const accepts = (test: TestCase): Effect.Effect<boolean> =>
     const name = test.validation_kind === "SERVER" ? test.expected_peer_name : null
     const verifier = Verifier.webPki(TrustStore.fromCertificates(certificatesOf(test.trusted_certs)), {
       conformance: conformanceOf(test.id),
+      partialChain: true,
       keyUsage: test.key_usage
     })
     return yield* verifier.verify({

@@ -54,6 +54,7 @@ interface Outcome {
   readonly result: string
   readonly message: string
   readonly marks: string
+  readonly code: string
 }
 
 const validate = (
@@ -80,11 +81,13 @@ const validate = (
     onLeft: (error) => ({
       result: `${error.reason} ${error.depth}`,
       message: error.message,
+      code: error.code,
       marks: error.chain.map(({ anchor, mark }) => `${mark[0]}${anchor ? "!" : ""}`).join("")
     }),
     onRight: (path) => ({
       result: path.map(({ subject }) => subject.commonName ?? "-").join(" < "),
       message: "",
+      code: "",
       marks: ""
     })
   })
@@ -109,7 +112,8 @@ describe("PathValidation finds a path", () => {
   })
 
   it("to an intermediate or a leaf that is trusted", () => {
-    assert.strictEqual(validate([l], [i]).result, "leaf < Intermediate")
+    const partialChain = { partialChain: true }
+    assert.strictEqual(validate([l], [i], partialChain).result, "leaf < Intermediate")
     assert.strictEqual(validate([l], [l]).result, "leaf")
     const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...always }))
     assert.strictEqual(validate([own], [own]).result, "own.example")
@@ -118,6 +122,14 @@ describe("PathValidation finds a path", () => {
       extensions: [CertificateExtension.encodeKeyUsage(["digitalSignature", "keyCertSign"])]
     })
     assert.strictEqual(validate([both], [both]).result, "both")
+  })
+
+  it("through an intermediate that is trusted, to its root", () => {
+    assert.strictEqual(validate([l], [i, r]).result, "leaf < Intermediate < Root")
+    assert.strictEqual(validate([l], [i, r], { partialChain: true }).result, "leaf < Intermediate")
+    // That one is in the store does not spare it the rules.
+    const stale = cross(i, r, expired)
+    assert.deepInclude(validate([l], [stale, r]), { result: "Expired 1", marks: "vf!" })
   })
 
   it("past intermediates that have expired, were cross-signed by strangers, or have another key", () => {
@@ -226,7 +238,8 @@ describe("PathValidation refuses", () => {
     const middle = intermediate(stranger)
     const end = leaf(middle)
     assert.deepInclude(validate([end], [r]), { result: "MissingIntermediate 0", marks: "f" })
-    assert.deepInclude(validate([end, i], [r]), { result: "UnknownIssuer 0" })
+    // Whatever else it sent, the one after the leaf it did not.
+    assert.deepInclude(validate([end, intermediate(r, "Other")], [r]), { result: "MissingIntermediate 0" })
     assert.deepInclude(validate([end, middle], [r]), { result: "UnknownIssuer 1", marks: "vf" })
     assert.deepInclude(validate([end, middle, stranger], [r]), { result: "SelfSignedRoot 2", marks: "vvf" })
     const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...always }))
@@ -237,6 +250,14 @@ describe("PathValidation refuses", () => {
       validate([end, middle], [r]).message,
       `its issuer "CN=Stranger" is not among the one trusted certificate`
     )
+  })
+
+  it("a chain that ends at a trusted intermediate, unless told", () => {
+    const outcome = validate([l], [i])
+    assert.deepInclude(outcome, { result: "PartialChain 1", marks: "vf!" })
+    assert.include(outcome.message, `it is trusted, but no root, and its issuer "CN=Root" is neither`)
+    assert.strictEqual(outcome.code, "UNABLE_TO_GET_ISSUER_CERT")
+    assert.deepInclude(validate([l, r], [i]), { result: "SelfSignedRoot 2" })
   })
 
   it("an issuer of the right name with another key", () => {
@@ -327,6 +348,10 @@ describe("PathValidation refuses", () => {
     assert.deepInclude(validate([leaf(mail), mail], [r]), { result: "ExtendedKeyUsage 1" })
     const servers = intermediate(r, "servers", { purposes: ["serverAuth"] })
     assert.strictEqual(validate([leaf(servers), servers], [r]).result, "leaf < servers < Root")
+    assert.strictEqual(validate([client], [r], { purposes: [] }).result, "leaf < Root")
+    const both = { purposes: [oids.serverAuth, oids.clientAuth] }
+    assert.strictEqual(validate([leaf(r)], [r], both).result, "leaf < Root")
+    assert.deepInclude(validate([client], [r], both), { result: "ExtendedKeyUsage 0" })
   })
 
   it("more intermediates than a path length allows; self-issued ones do not count", () => {
@@ -352,6 +377,12 @@ describe("PathValidation refuses", () => {
     let last = r
     const chain = Array.from({ length: 10 }, (_, n) => (last = intermediate(last, `level ${n}`)))
     assert.strictEqual(validate([leaf(last), ...chain], [r]).result.split(" < ").length, 12)
+    // Asked for by the caller as RFC 5280 counts: an authority's new certificate of its own is none.
+    const renewed = intermediate(i, "Intermediate")
+    const ofTwo = [leaf(renewed), renewed, i] as const
+    assert.strictEqual(validate(ofTwo, [r], { maxPathLength: 1 }).result, "leaf < Intermediate < Intermediate < Root")
+    assert.deepInclude(validate(ofTwo, [r], { maxPathLength: 0 }), { result: "ChainTooLong 2" })
+    assert.deepInclude(validate([leaf(second), second, i], [r], { maxPathLength: 1 }), { result: "ChainTooLong 2" })
     const eleventh = intermediate(last, "level 10")
     assert.deepInclude(validate([leaf(eleventh), eleventh, ...chain], [r]), { result: "ChainTooLong 11" })
   })
@@ -368,12 +399,6 @@ describe("PathValidation refuses", () => {
     assert.deepInclude(validate([leaf(odd), odd], [r]), { result: "CriticalExtension 1" })
     // One that is not part of the path may be as odd as it likes.
     assert.strictEqual(validate([l, odd, i], [r]).result, "leaf < Intermediate < Root")
-    const policies = (value: Uint8Array) =>
-      intermediate(r, "policies", { extensions: [{ oid: oids.policyConstraints, critical: true, value }] })
-    const requiring = policies(Der.sequence(Der.integer(0, 0x80)))
-    assert.deepInclude(validate([leaf(requiring), requiring], [r]), { result: "CriticalExtension 1" })
-    const inhibiting = policies(Der.sequence(Der.integer(0, 0x81)))
-    assert.strictEqual(validate([leaf(inhibiting), inhibiting], [r]).result, "leaf < policies < Root")
   })
 
   it("a leaf whose issuer has no name", () => {
@@ -634,6 +659,53 @@ describe("PathValidation and name constraints", () => {
   })
 })
 
+describe("PathValidation and certificate policies", () => {
+  const policy = ObjectIdentifier.make("2.999.1")
+  const stating = (...policies: ReadonlyArray<ObjectIdentifier.ObjectIdentifier>) =>
+    CertificateExtension.make({
+      _tag: "CertificatePolicies",
+      policies: policies.map((stated) => ({ policy: stated, qualifiers: [] }))
+    })
+  const requiring = CertificateExtension.make({
+    _tag: "PolicyConstraints",
+    requireExplicitPolicy: 0,
+    inhibitPolicyMapping: undefined
+  })
+  const strict = intermediate(r, "strict", { extensions: [stating(policy), requiring] })
+
+  it("refuses a path without the policy that an authority or the caller requires", () => {
+    const bare = validate([leaf(strict), strict], [r])
+    assert.deepInclude(bare, { result: "Policy 0", marks: "fuu!", code: "CERT_REJECTED" })
+    assert.include(bare.message, "a certificate policy is required")
+    const stated = leaf(strict, { extensions: [stating(policy)] })
+    assert.strictEqual(validate([stated, strict], [r]).result, "leaf < strict < Root")
+    const policies = { requireExplicitPolicy: true, acceptable: [ObjectIdentifier.make("2.999.2")] }
+    assert.deepInclude(validate([stated, strict], [r], { policies }), { result: "Policy 0" })
+    assert.deepInclude(validate([l, i], [r], { policies: { requireExplicitPolicy: true } }), { result: "Policy 1" })
+  })
+
+  it("looks for another path", () => {
+    const lax = cross(strict, r, { notBefore: new Date(now - 101 * day) })
+    const { result } = validate([leaf(strict), strict, lax], [r])
+    assert.strictEqual(result, "leaf < strict < Root")
+    assert.deepInclude(validate([leaf(strict), strict], [r]), { result: "Policy 0" })
+  })
+
+  it("says more of a path that reached its anchor than of one that did not", () => {
+    const far = cross(strict, intermediate(root("Stranger"), "Far"), { notBefore: new Date(now - 101 * day) })
+    assert.deepInclude(validate([leaf(strict), far, strict], [r]), { result: "Policy 0", marks: "fuu!" })
+  })
+
+  it("ends where they are too many", () => {
+    const many = Array.from({ length: 50 }, (_, n) => ObjectIdentifier.make(`2.999.${n}`))
+    const ca = intermediate(r, "many", { extensions: [stating(...many)] })
+    const end = leaf(ca, { extensions: [stating(...many)] })
+    const limits = (pathPolicies: number) => ({ limits: { ...Limits.defaults, pathPolicies } })
+    assert.strictEqual(validate([end, ca], [r], limits(200)).result, "leaf < many < Root")
+    assert.deepInclude(validate([end, ca], [r], limits(100)), { result: "BudgetExceeded 0" })
+  })
+})
+
 describe("PathValidation's effort", () => {
   it("ends after as many signatures as the limit says", () => {
     // Every one has the leaf's issuer's name and key identifier, and none its key.
@@ -695,17 +767,82 @@ describe("PathValidation's conformance", () => {
     assert.deepInclude(validate([unmarked], [r], strict), { result: "Nonconforming 0" })
   })
 
+  it("asks for every MUST of RFC 5280's profile", () => {
+    const of = (options: CertificateOptions) => validate([leaf(r, options)], [r], strict).message
+    const usage = (...usages: ReadonlyArray<CertificateExtension.KeyUsage>) =>
+      CertificateExtension.encodeKeyUsage(usages)
+    const nothing = { ...usage("cRLSign"), value: Der.bitString(new Uint8Array(0)) }
+    assert.include(of({ extensions: [nothing] }), "it has a key usage of nothing")
+    assert.include(of({ extensions: [usage("digitalSignature", "keyCertSign")] }), "its key may issue certificates")
+    const limited = CertificateExtension.encodeBasicConstraints({ ca: false, pathLength: 0 })
+    assert.include(of({ extensions: [limited] }), "it has a path length without being an authority")
+    const inhibiting = { oid: oids.inhibitAnyPolicy, critical: false, value: Der.integer(0) }
+    assert.include(of({ extensions: [inhibiting] }), "its inhibiting of any policy is not critical")
+    const constraining = { oid: oids.policyConstraints, critical: false, value: Der.sequence(Der.integer(5, 0x80)) }
+    assert.include(of({ extensions: [constraining] }), "its policy constraints are not critical")
+    for (const extension of [limited, inhibiting, constraining]) {
+      assert.strictEqual(validate([leaf(r, { extensions: [extension] })], [r]).result, "leaf < Root")
+    }
+  })
+
+  it("that is the algorithm's asks for nothing beside", () => {
+    const algorithm = { conformance: "algorithm" } as const
+    const authority = intermediate(r, "authority", {
+      extensions: [CertificateExtension.encodeKeyUsage(["digitalSignature", "keyCertSign"])]
+    })
+    assert.strictEqual(validate([authority], [r], algorithm).result, "authority < Root")
+    const mail = intermediate(r, "mail", {
+      extensions: [CertificateExtension.encodeExtendedKeyUsage([oids.emailProtection])]
+    })
+    assert.strictEqual(validate([leaf(mail), mail], [r], algorithm).result, "leaf < mail < Root")
+    assert.deepInclude(validate([leaf(r, { purposes: ["clientAuth"] })], [r], algorithm), {
+      result: "ExtendedKeyUsage 0"
+    })
+    assert.deepInclude(validate([leaf(i, expired), i], [r], algorithm), { result: "Expired 0" })
+  })
+
   it("asks for more where the web does", () => {
     const web = { conformance: "webpki" } as const
-    const any = leaf(r, { extensions: [CertificateExtension.encodeExtendedKeyUsage([oids.anyExtendedKeyUsage])] })
-    assert.include(validate([any], [r], web).message, "its extended key usage includes any")
-    const narrow = root("Root", { purposes: ["serverAuth"] })
-    assert.include(validate([leaf(narrow)], [narrow], web).message, "it is a root with an extended key usage")
+    assert.include(validate([l, i], [r], web).message, "its key is neither RSA nor of a NIST curve")
+    const key = { _tag: "Ec", curve: "P-256" } as const
+    const webRoot = root("Root", { key })
+    const { oid, value } = CertificateExtension.encodeExtendedKeyUsage([oids.serverAuth])
+    const of = (options: CertificateOptions) => validate([leaf(webRoot, { key, ...options })], [webRoot], web).message
+    const any = CertificateExtension.encodeExtendedKeyUsage([oids.anyExtendedKeyUsage])
+    assert.include(of({ extensions: [any] }), "its extended key usage includes any")
+    assert.include(of({ extensions: [{ oid, critical: true, value }] }), "its extended key usage is critical")
+    assert.include(of({ purposes: [] }), "it has no extended key usage")
+    assert.include(of({ key: ed }), "its key is neither RSA nor of a NIST curve")
+    const names = CertificateExtension.encodeSubjectAltName([{ _tag: "DnsName", value: "leaf.example" }], true)
+    assert.include(of({ extensions: [names] }), "its names are critical, and it has a subject besides")
+    const rsa1 = { _tag: "Ecdsa", hash: "SHA-1" } as const
+    assert.include(of({ signatureAlgorithm: rsa1 }), "it is signed by other algorithms than RSA and ECDSA over SHA-2")
+    const identifier = (...fields: ReadonlyArray<Uint8Array>) => ({
+      oid: oids.authorityKeyIdentifier,
+      critical: false,
+      value: Der.sequence(Der.value(0x80, webRoot.certificate.subjectKeyIdentifier!), ...fields)
+    })
+    const serial = Der.value(0x82, Uint8Array.of(1))
+    const issuer = Der.value(0xa1, Der.value(0xa4, webRoot.certificate.subject.der))
+    assert.include(of({ extensions: [identifier(issuer, serial)] }), "its authority key identifier has an issuer")
+    assert.include(of({ extensions: [identifier(issuer)] }), "its authority key identifier has an issuer")
+    const asRoot = (options: AuthorityOptions) => {
+      const ca = root("Root", { key, ...options })
+      return validate([leaf(ca, { key })], [ca], web).message
+    }
+    assert.include(asRoot({ purposes: ["serverAuth"] }), "it is a root with an extended key usage")
+    const other = CertificateExtension.encodeAuthorityKeyIdentifier(Uint8Array.of(1, 2, 3))
+    assert.include(asRoot({ extensions: [other] }), "whose authority key identifier is not that of its own key")
+    assert.include(asRoot({ signatureAlgorithm: rsa1 }), "it is signed by other algorithms")
   })
 
   it("accepts what is all in order", () => {
-    for (const conformance of ["practice", "rfc5280", "webpki"] as const) {
-      assert.strictEqual(validate([l, i], [r], { conformance }).result, "leaf < Intermediate < Root")
+    const key = { _tag: "Ec", curve: "P-256" } as const
+    const webRoot = root("Root", { key })
+    const middle = intermediate(webRoot, "Intermediate", { key })
+    for (const conformance of ["algorithm", "practice", "rfc5280", "webpki"] as const) {
+      const { result } = validate([leaf(middle, { key }), middle], [webRoot], { conformance })
+      assert.strictEqual(result, "leaf < Intermediate < Root")
     }
   })
 })

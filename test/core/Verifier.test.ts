@@ -14,7 +14,10 @@ import type { VerificationRequest } from "../../src/core/Verifier.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
 import type { Certificate } from "../../src/schema/Certificate.ts"
+import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import * as Limits from "../../src/schema/Limits.ts"
+import type { ObjectIdentifier } from "../../src/schema/ObjectIdentifier.ts"
+import { make as oid, oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as ServerName from "../../src/schema/ServerName.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 import type { CertificateReason } from "../../src/schema/TlsError.ts"
@@ -72,6 +75,50 @@ describe("Verifier", () => {
         assert.strictEqual(yield* verdict(verifier), "Expired")
         yield* TestClock.setTime(0)
         assert.strictEqual(yield* verdict(verifier), "NotYetValid")
+      })
+    )
+  )
+
+  it.effect("webPki says which certificate policies a path is valid for, also in an `and`", () =>
+    atNow(
+      Effect.gen(function* () {
+        const policy = oid("2.999.1")
+        const stating = CertificateExtension.make({
+          _tag: "CertificatePolicies",
+          policies: [{ policy, qualifiers: [] }]
+        })
+        const stated = run(CertificateBuilder.issue(ca, { names: ["a.example"], key, extensions: [stating], ...dates }))
+        const webPki = (...acceptable: ReadonlyArray<ObjectIdentifier>) =>
+          Verifier.webPki(store, { policies: { requireExplicitPolicy: true, acceptable } })
+        const pinned = Verifier.and(webPki(policy), Verifier.pinSha256([pinOf(stated)]))
+        for (const verifier of [webPki(policy), pinned]) {
+          const { policies } = yield* Effect.provide(verifier.verify(request([stated])), NodeCrypto.layer)
+          assert.deepStrictEqual(policies, { authorityConstrained: [policy], userConstrained: [policy] })
+        }
+        assert.strictEqual(yield* verdict(webPki(oid("2.999.2")), request([stated])), "Policy")
+        assert.strictEqual(yield* verdict(webPki(policy)), "Policy")
+      })
+    )
+  )
+
+  it.effect("webPki takes what ends a path, how long it may be and what it is for as options", () =>
+    atNow(
+      Effect.gen(function* () {
+        const middle = run(CertificateBuilder.issueAuthority(ca, { subject: { CN: "Middle" }, key, ...dates }))
+        const end = run(
+          CertificateBuilder.issue(middle, { names: ["a.example"], key, purposes: ["clientAuth"], ...dates })
+        )
+        const asked = request([end, middle], "a.example", "client")
+        const of = (options: Verifier.WebPkiOptions) => verdict(Verifier.webPki(store, options), asked)
+        assert.strictEqual(yield* of({ maxPathLength: 1 }), `a.example < Middle < Root by ${webPkiName}`)
+        assert.strictEqual(yield* of({ maxPathLength: 0 }), "ChainTooLong")
+        assert.strictEqual(yield* of({ purposes: [oids.serverAuth] }), "ExtendedKeyUsage")
+        const middleStore = TrustStore.fromCertificates([middle.certificate])
+        assert.strictEqual(yield* verdict(Verifier.webPki(middleStore), asked), "PartialChain")
+        assert.strictEqual(
+          yield* verdict(Verifier.webPki(middleStore, { partialChain: true }), asked),
+          `a.example < Middle by ${webPkiName}`
+        )
       })
     )
   )
