@@ -376,6 +376,8 @@ const readList = (reader: Der.DerReader): CertificateRevocationList => {
   tbs.element()
   const innerAlgorithm = tbs.bytes.subarray(innerAlgorithmStart, tbs.position)
   const issuer = DistinguishedName.read(tbs)
+  // RFC 5280 §5.1.2.3. Nobody could tell whose it is.
+  if (issuer.isEmpty) tbs.fail("an issuer without a name")
   const thisUpdate = tbs.time("anyForm")
   const isTime = tbs.peek() === Der.Tag.UtcTime || tbs.peek() === Der.Tag.GeneralizedTime
   const nextUpdate = isTime ? tbs.time("anyForm") : undefined
