@@ -4,16 +4,23 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
+import type * as Scope from "effect/Scope"
 import { toLatin1 } from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import { isCertificate } from "../schema/Certificate.ts"
 import type { ClientHello } from "../schema/HandshakeMessage.ts"
+import type { Limits } from "../schema/Limits.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
+import type { CryptoProvider } from "./CryptoProvider.ts"
+import * as IdentityLoading from "./IdentityLoading.ts"
+import { IdentityOptions } from "./IdentityOptions.ts"
+import * as OptionSchema from "./OptionSchema.ts"
 import type { PrivateKey } from "./PrivateKey.ts"
 import { isPrivateKey } from "./PrivateKey.ts"
 import * as ServerIdentity from "./ServerIdentity.ts"
@@ -28,6 +35,52 @@ export interface Identity {
   readonly certificateChain: NonEmptyReadonlyArray<Certificate>
   readonly privateKey: PrivateKey
 }
+
+const decodeOptions = OptionSchema.decode(IdentityOptions)
+
+const bundled = (identities: ReadonlyArray<Identity>): TlsConfigError =>
+  TlsConfigError.of(
+    "InvalidOptions",
+    "friendlyName",
+    `the bundle has ${identities.length} identities: name one, or ask for all with \`makeAll\``
+  )
+
+/**
+ * All identities of a bundle, or the one that a chain and a key make. Everything is checked: forms, passphrase, the order
+ * of the chain, that the key is the leaf's. Key bytes that were decoded are wiped when the Scope closes. `limits` bound
+ * the work of opening what is encrypted.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeAll = (
+  options: IdentityOptions,
+  limits?: Partial<Limits>
+): Effect.Effect<NonEmptyReadonlyArray<Identity>, TlsConfigError, CryptoProvider | Scope.Scope> =>
+  Effect.flatMap(decodeOptions(options), (said) => IdentityLoading.load(said, "", limits))
+
+/**
+ * An identity from PEM, DER or PKCS#12; of a bundle with several, the one with `friendlyName`.
+ *
+ * @example
+ * import { Effect, Redacted } from "effect"
+ * import { Identity, SecureContext } from "effect-tls"
+ *
+ * const context = (certificates: string, key: string) =>
+ *   Identity.make({ certificateChain: certificates, privateKey: key, passphrase: Redacted.make("changeit") }).pipe(
+ *     Effect.map((identity) => SecureContext.withIdentity(SecureContext.empty, identity))
+ *   )
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = (
+  options: IdentityOptions,
+  limits?: Partial<Limits>
+): Effect.Effect<Identity, TlsConfigError, CryptoProvider | Scope.Scope> =>
+  Effect.flatMap(makeAll(options, limits), (identities) =>
+    identities.length === 1 ? Effect.succeed(identities[0]) : Effect.fail(bundled(identities))
+  )
 
 /**
  * @since 0.1.0

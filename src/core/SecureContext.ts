@@ -18,33 +18,26 @@ import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { dual } from "effect/Function"
-import * as ParseResult from "effect/ParseResult"
 import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
-import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
-import type { Certificate } from "../schema/Certificate.ts"
-import * as Certificates from "../schema/Certificate.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
 import * as Defaults from "../schema/Defaults.ts"
 import * as Limits from "../schema/Limits.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
-import * as PrivateKeyInfo from "../schema/PrivateKeyInfo.ts"
 import type { ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
-import * as PublicKeys from "../schema/PublicKey.ts"
 import type { SignatureSchemeInfo, SignatureSchemeName } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
-import { ConfigIssue, TlsConfigError } from "../schema/TlsError.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { AlpnSelector, ClientAuthentication, HandshakePolicy } from "./HandshakePolicy.ts"
 import type { Identity, IdentityResolver } from "./Identity.ts"
+import * as IdentityLoading from "./IdentityLoading.ts"
+import type { CertificatesInput, IdentityOptions } from "./IdentityOptions.ts"
 import * as KeyAgreement from "./KeyAgreement.ts"
-import type { PrivateKey } from "./PrivateKey.ts"
-import { isPrivateKey } from "./PrivateKey.ts"
-import type { CertificatesInput, IdentityOptions, PrivateKeyInput } from "./SecureContextOptions.ts"
+import * as OptionSchema from "./OptionSchema.ts"
 import { SecureContextOptions } from "./SecureContextOptions.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
@@ -117,13 +110,14 @@ export const make = (
 ): Effect.Effect<SecureContext, TlsConfigError, CryptoProvider | Scope.Scope> =>
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
-    const said = yield* decodeOptions(options)
+    const said = yield* OptionSchema.decode(SecureContextOptions)(options)
     const trust = said.trust ?? {}
+    const identities = yield* Effect.forEach(identityOptions(said.identity), ({ identity, path }) =>
+      IdentityLoading.load(identity, path, said.protocol?.limits)
+    )
     const context = fromParts({
       protocol: said.protocol ?? {},
-      identities: yield* Effect.forEach(identityOptions(said.identity), ({ identity, path }) =>
-        makeIdentity(crypto, identity, path)
-      ),
+      identities: identities.flat(),
       resolveIdentity: said.resolveIdentity,
       selectAlpn: said.selectAlpn,
       trust: {
@@ -135,119 +129,17 @@ export const make = (
     return context
   })
 
-const decodeOptions = (options: unknown) =>
-  Effect.mapError(Schema.decodeUnknown(SecureContextOptions)(options as never), (error) => {
-    const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
-      ({ message, path }) => new ConfigIssue({ path: formatPath(path), message })
-    )
-    return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
-  })
-
-const formatPath = (path: ReadonlyArray<PropertyKey>): string =>
-  path.reduce<string>(
-    (text, part) => (typeof part === "number" ? `${text}[${part}]` : `${text}${text && "."}${String(part)}`),
-    ""
-  )
-
 const identityOptions = (said: IdentityOptions | ReadonlyArray<IdentityOptions> | undefined) => {
   if (said === undefined) return []
-  return "certificateChain" in said
-    ? [{ identity: said, path: "identity" }]
-    : said.map((identity, i) => ({ identity, path: `identity[${i}]` }))
-}
-
-/** Certificates of any form. */
-const readCertificates = (
-  input: CertificatesInput,
-  path: string
-): Either.Either<Arr.NonEmptyReadonlyArray<Certificate>, TlsConfigError> => {
-  const read = (item: string | Uint8Array | Certificate, at: string) =>
-    Certificates.isCertificate(item)
-      ? Either.right([item] as Arr.NonEmptyReadonlyArray<Certificate>)
-      : Either.mapLeft(typeof item === "string" ? Certificates.fromPem(item) : Certificates.fromBytes(item), (error) =>
-          TlsConfigError.of("InvalidCertificate", at, error.problem)
-        )
-  if (!Array.isArray(input)) return read(input as string | Uint8Array | Certificate, path)
-  return Either.map(
-    Either.all(
-      (input as ReadonlyArray<string | Uint8Array | Certificate>).map((item, i) => read(item, `${path}[${i}]`))
-    ),
-    (lists) => lists.flat() as unknown as Arr.NonEmptyReadonlyArray<Certificate>
-  )
+  return "length" in said
+    ? said.map((identity, i) => ({ identity, path: `identity[${i}]` }))
+    : [{ identity: said, path: "identity" }]
 }
 
 const makeAnchors = (input: CertificatesInput | TrustStore): Either.Either<TrustStore, TlsConfigError> =>
   TrustStores.isTrustStore(input)
     ? Either.right(input)
-    : Either.map(readCertificates(input, "trust.anchors"), TrustStores.fromCertificates)
-
-const makeIdentity = Effect.fnUntraced(function* (
-  crypto: CryptoProviderService,
-  { certificateChain, privateKey }: IdentityOptions,
-  path: string
-) {
-  const chain = yield* orderChain(yield* readCertificates(certificateChain, `${path}.certificateChain`), path)
-  const key = yield* readPrivateKey(crypto, privateKey, `${path}.privateKey`)
-  if (!PublicKeys.equals(key.publicKey, chain[0].publicKey)) {
-    return yield* TlsConfigError.of(
-      "KeyMismatch",
-      `${path}.privateKey`,
-      `the key (${PublicKeys.format(key.publicKey)}) does not match the leaf certificate ` +
-        `"${chain[0].subject.toString()}" (${PublicKeys.format(chain[0].publicKey)})`
-    )
-  }
-  if (key.schemes.length === 0) {
-    return yield* TlsConfigError.of(
-      "Unsupported",
-      `${path}.privateKey`,
-      `the provider ${crypto.name} cannot sign TLS 1.3 handshakes with this key (${PublicKeys.format(key.publicKey)})`
-    )
-  }
-  return { certificateChain: chain, privateKey: key } satisfies Identity as Identity
-})
-
-/** A chain whose certificates each issued the one before; out of order is an error that says so. */
-const orderChain = (
-  chain: Arr.NonEmptyReadonlyArray<Certificate>,
-  path: string
-): Either.Either<Arr.NonEmptyReadonlyArray<Certificate>, TlsConfigError> => {
-  for (let i = 1; i < chain.length; i++) {
-    const subject = chain[i]!.subject.toString()
-    if (!chain[i - 1]!.issuer.equalsDer(chain[i]!.subject.der)) {
-      return Either.left(
-        TlsConfigError.of(
-          "InvalidCertificate",
-          `${path}.certificateChain[${i}]`,
-          `"${subject}" did not issue the certificate before it, whose issuer is ` +
-            `"${chain[i - 1]!.issuer.toString()}": the leaf comes first, then each one's issuer`
-        )
-      )
-    }
-  }
-  return Either.right(chain)
-}
-
-const readPrivateKey = Effect.fnUntraced(function* (
-  crypto: CryptoProviderService,
-  input: PrivateKeyInput,
-  path: string
-): Effect.fn.Return<PrivateKey, TlsConfigError, Scope.Scope> {
-  if (isPrivateKey(input)) return input
-  const value = Redacted.isRedacted(input) ? Redacted.value<string | Uint8Array>(input) : input
-  const info = yield* Either.mapLeft(
-    typeof value === "string" ? PrivateKeyInfo.fromPem(value) : PrivateKeyInfo.fromBytes(value),
-    (error) => TlsConfigError.of("InvalidPrivateKey", path, error.message)
-  )
-  yield* Effect.addFinalizer(() => Effect.sync(() => wipe(info)))
-  return yield* Effect.mapError(crypto.importPrivateKey(info), (error) =>
-    TlsConfigError.of(error.reason === "Unsupported" ? "Unsupported" : "InvalidPrivateKey", path, error.detail)
-  )
-})
-
-const wipe = (info: PrivateKeyInfo.PrivateKeyInfo): void => {
-  Redacted.value(info.pkcs8).fill(0)
-  if ("secret" in info) Redacted.value(info.secret).fill(0)
-}
+    : Either.map(IdentityLoading.readCertificates(input, "trust.anchors"), TrustStores.fromCertificates)
 
 /**
  * Both contexts as one: what `that` says goes before what `self` says, field by field, and identities accumulate.

@@ -3,87 +3,26 @@
  *
  * @since 0.1.0
  */
-import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { Certificate } from "../schema/Certificate.ts"
-import { isCertificate } from "../schema/Certificate.ts"
 import { ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { AlpnSelector, ClientAuthentication } from "./HandshakePolicy.ts"
 import type { IdentityResolver } from "./Identity.ts"
-import type { PrivateKey } from "./PrivateKey.ts"
-import { isPrivateKey } from "./PrivateKey.ts"
+import type { CertificatesInput } from "./IdentityOptions.ts"
+import { IdentityOptions, isCertificatesInput } from "./IdentityOptions.ts"
+import { declared, instead, said } from "./OptionSchema.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import type { Verifier } from "./Verifier.ts"
 import * as Verifiers from "./Verifier.ts"
 
-const said = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
-
-/** A value recognised by a guard; what was found instead is never printed, it may be a secret. */
-const declared = <A>(what: string, guard: (u: unknown) => u is A): Schema.Schema<A> =>
-  Schema.declare(guard).annotations({ message: () => ({ message: `expected ${what}`, override: true }) })
-
-/** What a structure says of a value that is none; by default it would print the value, and the keys in it. */
-const instead = (what: string) => ({ message: () => `expected ${what} (value hidden)` })
-
-const isBytes = (u: unknown): u is Uint8Array => u instanceof Uint8Array
-const isText = (u: unknown): u is string => typeof u === "string" && u.length > 0
-
-/**
- * Certificates: PEM text with one or several, the bytes of a PEM or DER file, or decoded ones.
- *
- * @since 0.1.0
- * @category models
- */
-export type CertificatesInput = string | Uint8Array | Certificate | ReadonlyArray<string | Uint8Array | Certificate>
-
-/**
- * A private key: PEM text or the bytes of a PEM or DER file, better `Redacted`; or any signer.
- *
- * @since 0.1.0
- * @category models
- */
-export type PrivateKeyInput =
-  string | Uint8Array | Redacted.Redacted<string> | Redacted.Redacted<Uint8Array> | PrivateKey
-
-const isCertificates = (u: unknown): u is CertificatesInput => {
-  const isOne = (item: unknown) => isText(item) || isBytes(item) || isCertificate(item)
-  return isOne(u) || (Array.isArray(u) && u.length > 0 && u.every(isOne))
-}
-
-const isPrivateKeyInput = (u: unknown): u is PrivateKeyInput => {
-  if (isPrivateKey(u)) return true
-  const value: unknown = Redacted.isRedacted(u) ? Redacted.value(u) : u
-  return isText(value) || isBytes(value)
-}
-
-/**
- * One identity: a certificate chain, leaf first, and the leaf's key.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const IdentityOptions = Schema.Struct({
-  /** Leaf first, then its intermediates; the root may be left out. Node: `cert`. */
-  certificateChain: declared<CertificatesInput>(
-    "certificates: PEM text, the bytes of a PEM or DER file, Certificates, or a list of these",
-    isCertificates
-  ),
-  /** Node: `key`. */
-  privateKey: declared<PrivateKeyInput>(
-    "a private key: PEM text or bytes, better Redacted, or a PrivateKey (value hidden)",
-    isPrivateKeyInput
-  )
-}).annotations({
-  parseOptions: { errors: "all", onExcessProperty: "error" },
-  ...instead("an identity: { certificateChain, privateKey }")
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export interface IdentityOptions extends Schema.Schema.Type<typeof IdentityOptions> {}
+export type {
+  /** @since 0.1.0 */
+  CertificatesInput,
+  /** @since 0.1.0 */
+  IdentityOptions,
+  /** @since 0.1.0 */
+  PrivateKeyInput
+} from "./IdentityOptions.ts"
 
 const isFunction = <F>(u: unknown): u is F => typeof u === "function"
 
@@ -98,7 +37,7 @@ export const TrustOptions = Schema.Struct({
   anchors: said(
     declared<CertificatesInput | TrustStore>(
       "trust anchors: certificates in any form, or a TrustStore",
-      (u): u is CertificatesInput | TrustStore => TrustStores.isTrustStore(u) || isCertificates(u)
+      (u): u is CertificatesInput | TrustStore => TrustStores.isTrustStore(u) || isCertificatesInput(u)
     )
   ),
   /** Decides about the peer; by default the path to the anchors, and for a client the server's name. */

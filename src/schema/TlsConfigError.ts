@@ -28,6 +28,8 @@ export class TlsConfigError extends Schema.TaggedError<TlsConfigError>()("TlsCon
     "InvalidOptions",
     "InvalidCertificate",
     "InvalidPrivateKey",
+    "MissingPassphrase",
+    "WrongPassphrase",
     "KeyMismatch",
     "Unsupported",
     "Unreadable"

@@ -286,9 +286,9 @@ const refusals: ReadonlyArray<Refusal> = [
         passphrase: secret
       })
     ),
-    reason: "InvalidPrivateKey",
+    reason: "MissingPassphrase",
     path: "identity.privateKey",
-    message: /encrypted/i
+    message: "the private key is encrypted (PBES2 with PBKDF2 and AES-256-CBC): it needs its passphrase"
   },
   {
     name: "a key for a certificate",
@@ -349,15 +349,15 @@ const refusals: ReadonlyArray<Refusal> = [
   },
   {
     name: "an option of node:tls in an identity",
-    options: { identity: { ...server.options, passphrase: secret } },
-    path: "identity.passphrase",
-    message: 'is unexpected, expected: "certificateChain" | "privateKey"'
+    options: { identity: { ...server.options, secureProtocol: secret } },
+    path: "identity.secureProtocol",
+    message: /^is unexpected, expected: "certificateChain" | "privateKey" | "pkcs12"/
   },
   {
     name: "a PEM file for an identity",
     options: { identity: server.keyPem },
     path: "identity",
-    message: "expected an identity: { certificateChain, privateKey } (value hidden)"
+    message: "expected an identity: { certificateChain, privateKey } or { pkcs12 } (value hidden)"
   },
   {
     name: "a PEM file in a list of identities",

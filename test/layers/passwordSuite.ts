@@ -212,15 +212,17 @@ export const passwordSuite = ({
   })
 
   describe("block ciphers", () => {
-    for (const { algorithm, ciphertext, from, iv, key, plaintext } of cbcValues) {
+    const has = ({ algorithm }: CbcValue) => capabilities.cbcs.has(algorithm)
+
+    for (const { algorithm, key } of cbcValues.filter((value) => !has(value))) {
+      it(`${algorithm} is not there, and it says so`, () => {
+        const error = Either.try({ try: () => crypto.cbc(algorithm, key), catch: (thrown) => thrown })
+        assert.strictEqual(Either.isLeft(error) && (error.left as CryptoError).reason, "Unsupported")
+      })
+    }
+
+    for (const { algorithm, ciphertext, from, iv, key, plaintext } of cbcValues.filter(has)) {
       const { block, key: keyLength } = cbcLengths[algorithm]
-      if (!capabilities.cbcs.has(algorithm)) {
-        it(`${algorithm} is not there, and it says so`, () => {
-          const error = Either.try({ try: () => crypto.cbc(algorithm, key), catch: (thrown) => thrown })
-          assert.strictEqual(Either.isLeft(error) && (error.left as CryptoError).reason, "Unsupported")
-        })
-        continue
-      }
 
       it(`${algorithm}, ${from}`, () => {
         const cipher = crypto.cbc(algorithm, key)
