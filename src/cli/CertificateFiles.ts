@@ -10,6 +10,7 @@ import * as Redacted from "effect/Redacted"
 import * as Stream from "effect/Stream"
 import { concat } from "../schema/Bytes.ts"
 import * as Certificate from "../schema/Certificate.ts"
+import * as CertificateRevocationList from "../schema/CertificateRevocationList.ts"
 import * as DerKind from "../schema/DerKind.ts"
 import * as Pem from "../schema/Pem.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
@@ -76,17 +77,39 @@ const collect = <E>(option: string, path: string, stream: Stream.Stream<Uint8Arr
  */
 export type Item =
   | { readonly _tag: "Certificate"; readonly certificate: Certificate.Certificate }
+  | { readonly _tag: "RevocationList"; readonly list: CertificateRevocationList.CertificateRevocationList }
   | { readonly _tag: "Damaged"; readonly problem: string }
   | { readonly _tag: "Other"; readonly kind: string }
 
 const certificateLabels: ReadonlySet<string> = new Set(["CERTIFICATE", "X509 CERTIFICATE", "TRUSTED CERTIFICATE"])
 
-const pemItem = (block: Pem.PemBlock): Item => {
-  const { content, label } = block
-  if (!certificateLabels.has(label)) return { _tag: "Other", kind: Pem.kindOf(label) }
-  return Either.match(Certificate.fromPem(Pem.format(label, Redacted.value(content))), {
-    onLeft: ({ problem }): Item => ({ _tag: "Damaged", problem }),
-    onRight: ([certificate]): Item => ({ _tag: "Certificate", certificate })
+const damaged = ({ problem }: Pem.PemError): Item => ({ _tag: "Damaged", problem })
+
+const pemItem = ({ content, label }: Pem.PemBlock): Item => {
+  const alone = () => Pem.format(label, Redacted.value(content))
+  if (certificateLabels.has(label)) {
+    return Either.match(Certificate.fromPem(alone()), {
+      onLeft: damaged,
+      onRight: ([certificate]): Item => ({ _tag: "Certificate", certificate })
+    })
+  }
+  if (label === "X509 CRL") {
+    return Either.match(CertificateRevocationList.fromPem(alone()), {
+      onLeft: damaged,
+      onRight: ([list]): Item => ({ _tag: "RevocationList", list })
+    })
+  }
+  return { _tag: "Other", kind: Pem.kindOf(label) }
+}
+
+const derItem = (bytes: Uint8Array): Either.Either<Item, string> => {
+  const kind = DerKind.kindOf(bytes)
+  if (kind !== undefined) return Either.right({ _tag: "Other", kind })
+  const certificate = Certificate.decode(bytes)
+  if (Either.isRight(certificate)) return Either.right({ _tag: "Certificate", certificate: certificate.right })
+  return Either.mapBoth(CertificateRevocationList.decode(bytes), {
+    onLeft: () => `it holds no certificate: ${certificate.left.message}`,
+    onRight: (list): Item => ({ _tag: "RevocationList", list })
   })
 }
 
@@ -98,14 +121,7 @@ const pemItem = (block: Pem.PemBlock): Item => {
  */
 export const items = (bytes: Uint8Array): Either.Either<ReadonlyArray<Item>, string> => {
   if (bytes.length === 0) return Either.left("it is empty")
-  if (!Pem.isPem(bytes)) {
-    const kind = DerKind.kindOf(bytes)
-    if (kind !== undefined) return Either.right([{ _tag: "Other", kind }])
-    return Either.mapBoth(Certificate.decode(bytes), {
-      onLeft: (error) => `it holds no certificate: ${error.message}`,
-      onRight: (certificate) => [{ _tag: "Certificate", certificate }]
-    })
-  }
+  if (!Pem.isPem(bytes)) return Either.map(derItem(bytes), (item) => [item])
   return Pem.parse(new TextDecoder().decode(bytes)).pipe(
     Either.mapLeft(({ problem }) => problem),
     Either.filterOrLeft(

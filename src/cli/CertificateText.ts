@@ -22,9 +22,20 @@ import { rows } from "./Render.ts"
 type Row = readonly [name: string, value: string]
 
 const { oids } = ObjectIdentifier
-const millisecondsOfDay = 86_400_000
 
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const millisecondsOfDay = 86_400_000
+
+/**
+ * A count with its noun, as `1 day` or `2 days`.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? "" : "s"}`
 
 /**
  * A time as `2026-01-31 12:00:00 UTC`.
@@ -51,13 +62,24 @@ const validity = (certificate: Certificate, now: number): string => {
     : `expired ${plural(-daysLeft(certificate, now) - 1, "day")} ago`
 }
 
-const colons = (bytes: Uint8Array): string =>
+/**
+ * Upper-case hex with colons between the bytes.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const colons = (bytes: Uint8Array): string =>
   Bytes.toHex(bytes)
     .toUpperCase()
     .replace(/..(?!$)/g, "$&:")
 
-/** The first value beside the name, the others below it. */
-const list = (name: string, values: ReadonlyArray<string>): ReadonlyArray<Row> =>
+/**
+ * Rows of several values: the first beside the name, the others below it.
+ *
+ * @since 0.1.0
+ * @category text
+ */
+export const list = (name: string, values: ReadonlyArray<string>): ReadonlyArray<Row> =>
   values.map((value, i): Row => [i === 0 ? name : "", value])
 
 const shown: ReadonlySet<CertificateExtension["_tag"]> = new Set<CertificateExtension["_tag"]>([

@@ -56,10 +56,10 @@ const inspect = Command.make("inspect", { ...Options.inspectOptions, ...Options.
 ).pipe(
   Command.withDescription(
     description(
-      "Show what certificates say.",
+      "Show what certificates and revocation lists say.",
       "Reads PEM, with any number of blocks and text around them, or DER. Nothing is verified but whether a certificate " +
         "has signed itself. Of private keys it says that they are there.",
-      "Exits with 0 when every file was read and held a certificate, with 2 when one did not."
+      "Exits with 0 when every file was read and held a certificate or a revocation list, with 2 when one did not."
     )
   )
 )

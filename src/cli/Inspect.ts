@@ -19,6 +19,7 @@ import * as CertificateFiles from "./CertificateFiles.ts"
 import * as CertificateText from "./CertificateText.ts"
 import { codes, Ended } from "./ExitCode.ts"
 import type { InspectValues } from "./Options.ts"
+import * as RevocationListText from "./RevocationListText.ts"
 
 /**
  * A certificate of a file as JSON: everything `CertificateJson` has, and what needs a hash, a clock or a key.
@@ -47,7 +48,7 @@ const isSelfSigned = (certificate: Certificate, crypto: CryptoProviderService): 
 /** What is printed of one thing in a file, and what is wrong with it. */
 interface Shown {
   readonly text: ReadonlyArray<string>
-  readonly json: InspectedCertificate | undefined
+  readonly json: InspectedCertificate | RevocationListText.InspectedRevocationList | undefined
   readonly problem: string | undefined
 }
 
@@ -60,6 +61,19 @@ const show = Effect.fnUntraced(function* (
       return { text: [], json: undefined, problem: item.problem }
     case "Other":
       return { text: [`${place.heading}: ${item.kind}, not shown`], json: undefined, problem: undefined }
+    case "RevocationList": {
+      const { list } = item
+      const crypto = yield* CryptoProvider
+      const now = yield* Clock.currentTimeMillis
+      return {
+        text: [
+          `${place.heading}: certificate revocation list`,
+          ...RevocationListText.revocationList(list, { crypto, now })
+        ],
+        json: RevocationListText.toJson(list, { crypto, file: place.file }),
+        problem: undefined
+      }
+    }
     case "Certificate": {
       const { certificate } = item
       const crypto = yield* CryptoProvider

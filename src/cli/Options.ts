@@ -110,6 +110,7 @@ export const verifyOptions = {
   intermediate: several("intermediate", "FILE", "Certificates that may stand between the first and a trusted one"),
   name: text("name", "NAME", "The DNS name or address the certificate must be for; names are not compared if not said"),
   time: text("time", "TIME", "When it must be valid: 2026-01-31, 2026-01-31T12:00:00Z or @SECONDS; now if not said"),
+  crl: several("crl", "FILE", "Refuse what these revocation lists revoke, and certificates that none of them is about"),
   purpose: Options.choice("purpose", purposes).pipe(
     Options.withDescription("What it must be good for: a TLS server, or a TLS client"),
     Options.withDefault("server")
@@ -141,7 +142,8 @@ export const repeatable: ReadonlySet<string> = new Set([
   "--key",
   "--self-signed",
   "--client-ca",
-  "--intermediate"
+  "--intermediate",
+  "--crl"
 ])
 
 /**

@@ -16,10 +16,11 @@ import * as TrustStore from "../core/TrustStore.ts"
 import * as Verifier from "../core/Verifier.ts"
 import * as NodeCrypto from "../layers/NodeCrypto.ts"
 import * as NodeTrustStore from "../layers/NodeTrustStore.ts"
-import type { Certificate } from "../schema/Certificate.ts"
 import * as Certificates from "../schema/Certificate.ts"
+import * as CertificateRevocationLists from "../schema/CertificateRevocationList.ts"
 import * as Defaults from "../schema/Defaults.ts"
 import * as Limits from "../schema/Limits.ts"
+import type { PemError } from "../schema/Pem.ts"
 import * as ServerName from "../schema/ServerName.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { CertificateError, ChainEntry } from "../schema/TlsError.ts"
@@ -53,19 +54,25 @@ const timeOf = (text: string): Either.Either<number, string> => {
   return Either.left(`${form}, found ${JSON.stringify(text)}`)
 }
 
-const certificatesOf = (
-  option: string,
-  file: string
-): Effect.Effect<NonEmptyReadonlyArray<Certificate>, TlsConfigError | StreamError, FileSystem.FileSystem> =>
-  Effect.flatMap(CertificateFiles.read(option, file), (content) =>
-    Either.mapLeft(Certificates.fromBytes(content), ({ problem }) =>
-      TlsConfigError.of("InvalidCertificate", `${option} ${file}`, problem)
+const valuesOf =
+  <A>(read: (bytes: Uint8Array) => Either.Either<NonEmptyReadonlyArray<A>, PemError>) =>
+  (
+    option: string,
+    file: string
+  ): Effect.Effect<NonEmptyReadonlyArray<A>, TlsConfigError | StreamError, FileSystem.FileSystem> =>
+    Effect.flatMap(CertificateFiles.read(option, file), (content) =>
+      Either.mapLeft(read(content), ({ problem }) =>
+        TlsConfigError.of("InvalidCertificate", `${option} ${file}`, problem)
+      )
     )
-  )
+
+const certificatesOf = valuesOf(Certificates.fromBytes)
+const listsOf = valuesOf((bytes) => CertificateRevocationLists.fromBytes(bytes))
 
 interface Question {
   readonly request: Verifier.VerificationRequest
   readonly store: TrustStore.TrustStore
+  readonly crls: ReadonlyArray<CertificateRevocationLists.CertificateRevocationList>
   readonly time: number
 }
 
@@ -78,7 +85,7 @@ const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
   if (values.file === undefined) {
     return yield* wrong("FILE", "say which certificate to verify, or - for standard input")
   }
-  const files = [...values.ca, ...values.intermediate, values.file]
+  const files = [...values.ca, ...values.intermediate, ...values.crl, values.file]
   if (files.filter((file) => file === "-").length > 1) {
     return yield* wrong("-", "standard input can be read once only")
   }
@@ -93,6 +100,7 @@ const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
   const anchors = yield* Effect.forEach(values.ca, (file) => certificatesOf("--ca", file))
   const [leaf, ...others] = yield* certificatesOf("FILE", values.file)
   const intermediates = yield* Effect.forEach(values.intermediate, (file) => certificatesOf("--intermediate", file))
+  const crls = yield* Effect.forEach(values.crl, (file) => listsOf("--crl", file))
   const store =
     values.ca.length === 0
       ? yield* Effect.provide(TrustStore.Current, NodeTrustStore.layerSystem)
@@ -106,6 +114,7 @@ const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
       limits: Limits.defaults
     },
     store,
+    crls: crls.flat(),
     time
   } satisfies Question as Question
 })
@@ -125,6 +134,7 @@ export interface VerificationReport {
   readonly purpose: "server" | "client"
   readonly name: string | null
   readonly time: string
+  readonly revocation: "checked" | "not checked"
   readonly verifiedBy: string | null
   readonly chain: ReadonlyArray<Report.CertificateReport>
   readonly error: {
@@ -149,6 +159,7 @@ const optionNames: ReadonlyArray<readonly [string, string]> = [
   ],
   ["add that certificate to the trust anchors, or pin it", "give that certificate by --ca"],
   ["add that root to the trust anchors", "give that root by --ca"],
+  ["give a current CRL of its issuer, or check by `soft-fail`", "give a current CRL of its issuer by --crl"],
   ["check this machine's clock (a TestClock starts in 1970)", "check --time and this machine's clock"],
   ["if it is current, check this machine's clock", "if it is current, check --time and this machine's clock"]
 ]
@@ -156,14 +167,17 @@ const optionNames: ReadonlyArray<readonly [string, string]> = [
 const hintOf = (error: CertificateError): string =>
   optionNames.reduce((text, [name, option]) => text.replace(name, option), error.hint)
 
+const revocationOf = ({ crls }: Question) => (crls.length === 0 ? "not checked" : "checked")
+
 const reportOf = (
-  { request, time }: Question,
+  question: Question,
   answer: Either.Either<{ readonly chain: ReadonlyArray<ChainEntry>; readonly vouchedBy: string }, CertificateError>
 ): VerificationReport => ({
   valid: Either.isRight(answer),
-  purpose: request.role,
-  name: Option.getOrNull(Option.map(request.serverName, String)),
-  time: new Date(time).toISOString(),
+  purpose: question.request.role,
+  name: Option.getOrNull(Option.map(question.request.serverName, String)),
+  time: new Date(question.time).toISOString(),
+  revocation: revocationOf(question),
   verifiedBy: Either.match(answer, { onLeft: () => null, onRight: ({ vouchedBy }) => vouchedBy }),
   chain: Either.merge(answer).chain.map(Report.certificateReport),
   error: Either.match(answer, {
@@ -179,14 +193,16 @@ const reportOf = (
 })
 
 const textOf = (
-  { request, time }: Question,
+  question: Question,
   answer: Either.Either<{ readonly chain: ReadonlyArray<ChainEntry>; readonly vouchedBy: string }, CertificateError>
 ): ReadonlyArray<string> => {
+  const { request, time } = question
   const name = Option.match(request.serverName, { onNone: () => "no name asked", onSome: String })
   const asked: ReadonlyArray<readonly [string, string]> = [
     ["name", name],
     ["purpose", request.role],
-    ["time", instant(new Date(time))]
+    ["time", instant(new Date(time))],
+    ["revocation", revocationOf(question)]
   ]
   return Either.match(answer, {
     onRight: ({ chain, vouchedBy }) => [
@@ -225,13 +241,14 @@ export const verify = (values: VerifyValues): Effect.Effect<void, Ended, FileSys
   Effect.gen(function* () {
     const question = yield* questionOf(values)
     const crypto = yield* CryptoProvider
-    const answer = yield* Verifier.webPki(question.store)
+    const { crls, store } = question
+    const answer = yield* Verifier.webPki(store, crls.length === 0 ? {} : { revocation: { mode: "hard-fail", crls } })
       .verify(question.request)
       .pipe(
         Effect.withClock(clockAt(question.time)),
         Effect.map(({ path, vouchedBy }) => ({
           vouchedBy,
-          chain: path.map((certificate) => chainEntry(crypto, question.store, certificate, "valid"))
+          chain: path.map((certificate) => chainEntry(crypto, store, certificate, "valid"))
         })),
         Effect.either
       )

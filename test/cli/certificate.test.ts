@@ -6,11 +6,14 @@ import { afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { run as runCommand } from "../../src/cli/Command.ts"
 import { Ended, Interruption } from "../../src/cli/ExitCode.ts"
 import type { InspectedCertificate } from "../../src/cli/Inspect.ts"
+import type { InspectedRevocationList } from "../../src/cli/RevocationListText.ts"
 import type { VerificationReport } from "../../src/cli/Verify.ts"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
+import * as CertificateRevocationListBuilder from "../../src/core/CertificateRevocationListBuilder.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
 import * as Certificate from "../../src/schema/Certificate.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
+import * as CertificateRevocationList from "../../src/schema/CertificateRevocationList.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import { folder, run as runProcess, useCommand } from "./command.ts"
 
@@ -28,6 +31,11 @@ interface Files {
   readonly client: string
   readonly selfSigned: string
   readonly key: string
+  /** Of the root, which revokes nobody, and of the intermediate. */
+  readonly rootCrl: string
+  readonly goodCrl: string
+  /** Of the intermediate, which revokes the leaf and 21 others. */
+  readonly badCrl: string
 }
 let files: Files
 let leaf: Certificate.Certificate
@@ -84,6 +92,22 @@ beforeAll(() =>
       ...validity
     })
     const selfSigned = yield* CertificateBuilder.selfSigned({ names: ["localhost"], ...validity })
+    const crl = (issuer: CertificateBuilder.Issued, options: CertificateRevocationListBuilder.CrlOptions) =>
+      CertificateRevocationListBuilder.make(issuer.identity, {
+        thisUpdate: at(20),
+        nextUpdate: at(40),
+        number: 7n,
+        ...options
+      })
+    const rootCrl = yield* crl(root, {})
+    const goodCrl = yield* crl(intermediate, {})
+    const badCrl = yield* crl(intermediate, {
+      number: 8n,
+      revoked: [
+        { certificate: issued.certificate, reason: "keyCompromise", revocationDate: at(15) },
+        ...Array.from({ length: 21 }, (_, i) => ({ serial: Uint8Array.of(i + 1), revocationDate: at(16) }))
+      ]
+    })
     leaf = issued.certificate
     leafKey = Redacted.value(Option.getOrThrow(CertificateBuilder.privateKeyPem(issued)))
     const pem = (name: string, ...certificates: ReadonlyArray<Certificate.Certificate>) =>
@@ -95,7 +119,10 @@ beforeAll(() =>
       chain: pem("chain.pem", issued.certificate, intermediate.certificate),
       client: pem("client.pem", client.certificate),
       selfSigned: pem("self-signed.pem", selfSigned.certificate),
-      key: write("key.pem", leafKey)
+      key: write("key.pem", leafKey),
+      rootCrl: write("root.crl", CertificateRevocationList.toPem(rootCrl)),
+      goodCrl: write("good.crl", goodCrl.der),
+      badCrl: write("bad.crl", CertificateRevocationList.toPem(badCrl))
     }
   }).pipe(Effect.provide(NodeCrypto.layer), Effect.runPromise)
 )
@@ -229,6 +256,46 @@ describe("effect-tls certificate inspect", () => {
     )
   })
 
+  it("shows revocation lists, PEM and DER", async () => {
+    const { code, stderr, stdout } = await run(["inspect", files.goodCrl, files.badCrl])
+    assert.deepStrictEqual([code, stderr], [0, ""])
+    const [good, bad] = stdout.split("\n\n").map(lines)
+    assert.deepStrictEqual(good!.slice(0, 6), [
+      `${files.goodCrl}: certificate revocation list`,
+      "  issuer           CN=Intermediate",
+      "  updated          2026-01-21 00:00:00 UTC",
+      "  next update      2026-02-10 00:00:00 UTC, 10 days left",
+      "  number           7",
+      "  revokes          no certificate"
+    ])
+    assert.deepStrictEqual(bad!.slice(5, 8), [
+      "  revokes          22 certificates",
+      `                   ${leaf.serialNumber}  2026-01-16 00:00:00 UTC  keyCompromise`,
+      "                   1  2026-01-17 00:00:00 UTC"
+    ])
+    assert.strictEqual(bad![26], "                   and 2 more")
+    assert.match((await run(["inspect", files.goodCrl], at(43.5))).stdout, /next update .*, 3 days ago\n/)
+
+    const json = JSON.parse((await run(["inspect", "--json", files.badCrl])).stdout) as [InspectedRevocationList]
+    assert.deepInclude(json[0], {
+      kind: "crl",
+      file: files.badCrl,
+      issuer: "CN=Intermediate",
+      thisUpdate: at(20).toISOString(),
+      nextUpdate: at(40).toISOString(),
+      number: "8",
+      baseNumber: null,
+      onlyAbout: []
+    })
+    assert.lengthOf(json[0].revoked, 22)
+    assert.deepStrictEqual(json[0].revoked[0], {
+      serialNumber: leaf.serialNumber,
+      revocationDate: at(15).toISOString(),
+      reason: "keyCompromise",
+      certificateIssuer: null
+    })
+  })
+
   it("does not show a key that lies beside a certificate", async () => {
     const both = write("both.pem", leafKey + Certificate.toPem(leaf))
     const { code, stderr, stdout } = await run(["inspect", both])
@@ -312,6 +379,7 @@ describe("effect-tls certificate verify", () => {
       "  name         www.example.com",
       "  purpose      server",
       "  time         2026-01-31 00:00:00 UTC",
+      "  revocation   not checked",
       `  verified by  webPki(the certificates of ${files.root})`
     ])
   })
@@ -335,6 +403,7 @@ describe("effect-tls certificate verify", () => {
       purpose: "server",
       name: null,
       time: "2026-01-31T00:00:00.000Z",
+      revocation: "not checked",
       verifiedBy: `webPki(the certificates of ${files.selfSigned}, ${files.root})`,
       error: null
     })
@@ -382,6 +451,24 @@ describe("effect-tls certificate verify", () => {
       () => ["--ca", files.root, files.chain, "--purpose", "client"],
       "ExtendedKeyUsage (INVALID_PURPOSE)",
       /purpose +client\n/
+    ],
+    [
+      "one that is revoked",
+      () => ["--ca", files.root, files.chain, "--crl", files.badCrl, "--crl", files.rootCrl],
+      "Revoked (CERT_REVOKED)",
+      /revocation +checked\n/
+    ],
+    [
+      "one that no list is about",
+      () => ["--ca", files.root, files.chain, "--crl", files.rootCrl],
+      "RevocationUnknown (UNABLE_TO_GET_CRL)",
+      /hint +.*give a current CRL of its issuer by --crl\./
+    ],
+    [
+      "an old list",
+      () => ["--ca", files.root, files.chain, "--crl", files.goodCrl, "--crl", files.rootCrl, "--time", "2026-02-11"],
+      "CrlExpired (CRL_HAS_EXPIRED)",
+      /hint +.*if it is current, check --time and this machine's clock\./
     ]
   ])("refuses %s", async (_, args, reason, text) => {
     const { code, stderr, stdout } = await run(["verify", ...args()])
@@ -395,6 +482,13 @@ describe("effect-tls certificate verify", () => {
     assert.isFalse(report.valid)
     assert.strictEqual(`${report.error!.reason} (${report.error!.code})`, reason)
     assert.strictEqual(report.chain[report.error!.depth]!.mark, "failed")
+  })
+
+  it("accepts what no list revokes", async () => {
+    const crls = ["--crl", files.goodCrl, "--crl", files.rootCrl]
+    const { code, stdout } = await run(["verify", "--ca", files.root, files.chain, ...crls])
+    assert.strictEqual(code, 0)
+    assert.match(stdout, /revocation +checked\n/)
   })
 
   it("accepts a client's for a client", async () => {
