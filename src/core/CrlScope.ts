@@ -36,9 +36,15 @@ export type ListSet = (issuer: DistinguishedName) => IssuedLists
 
 const none: IssuedLists = { complete: [], deltas: [] }
 
-const newestFirst = (a: CertificateRevocationList, b: CertificateRevocationList): number => {
+/**
+ * The order of CRLs of one issuer, the newest first, by date and then by number; 0 where neither is newer.
+ *
+ * @since 0.1.0
+ * @category scope
+ */
+export const newestFirst = (a: CertificateRevocationList, b: CertificateRevocationList): -1 | 0 | 1 => {
   const byDate = b.thisUpdate.getTime() - a.thisUpdate.getTime()
-  if (byDate !== 0) return byDate
+  if (byDate !== 0) return byDate < 0 ? -1 : 1
   const [first, second] = [a.number ?? -1n, b.number ?? -1n]
   return first === second ? 0 : second > first ? 1 : -1
 }

@@ -79,18 +79,25 @@ export const statusOf = Effect.fnUntraced(function* (
   let covered: CrlScope.ReasonMask = 0
   let first: Problem | undefined
   for (const place of CrlScope.placesOf(certificate)) {
+    let newest: CertificateRevocationList | undefined
     for (const list of place.issuers.flatMap((issuer) => context.lists(issuer).complete)) {
       if (--context.effort.comparisons < 0) return { _tag: "Exhausted", problem: exhausted }
       const reasons = CrlScope.reasonsCovered(list, certificate, place)
-      if ((reasons & ~covered) === 0) continue
+      // A newer one goes before older ones. Where two are of the same age, nobody knows which holds: both do.
+      const isRival = newest !== undefined && CrlScope.newestFirst(newest, list) === 0
+      if ((reasons & ~covered) === 0 && (reasons === 0 || !isRival)) continue
       if (--context.effort.steps < 0) return { _tag: "Exhausted", problem: exhausted }
       const problem = yield* check(context, list, certificate, above)
-      if (problem === undefined) covered |= reasons
-      else if (problem.reason === "Revoked") return { _tag: "Revoked", problem }
-      else if (problem.reason === "BudgetExceeded") return { _tag: "Exhausted", problem }
-      else first ??= problem
-      if (covered === CrlScope.allReasons) return { _tag: "Good" }
+      if (problem?.reason === "Revoked") return { _tag: "Revoked", problem }
+      if (problem?.reason === "BudgetExceeded") return { _tag: "Exhausted", problem }
+      if (problem === undefined) {
+        covered |= reasons
+        newest = list
+      } else {
+        first ??= problem
+      }
     }
+    if (covered === CrlScope.allReasons) return { _tag: "Good" }
   }
   return { _tag: "Unknown", problem: first ?? missing(certificate, covered) }
 })

@@ -92,6 +92,8 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
   policy.mode === "off"
     ? PathValidation.validate(request)
     : Effect.flatMap(CryptoProvider, (crypto) => {
+        // However long the path of a peer may be, that of who signs CRLs is another.
+        const { maxPathLength: _, ...shared } = request
         const { signatureSchemes, time } = request
         const others = [...request.certificates, ...policy.crlIssuers]
         const refused: CrlContext["refused"] = new Map()
@@ -102,7 +104,11 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
           Effect.gen(function* () {
             const anchor = path.length - 1
             // From the top: what a revoked authority says about others is worth nothing.
-            for (let depth = policy.certificates === "leaf" ? 0 : anchor - 1; depth >= 0; depth--) {
+            for (
+              let depth = policy.certificates === "leaf" ? Math.min(0, anchor - 1) : anchor - 1;
+              depth >= 0;
+              depth--
+            ) {
               const status = yield* statusOf(path[depth]!, path.slice(depth + 1), effort)
               if (status._tag === "Good" || (status._tag === "Unknown" && policy.mode === "soft-fail")) continue
               return [depth, status.problem] as const
@@ -141,7 +147,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
         // RFC 5280 §6.3.3 (f): its path has to end at the same anchor.
         const checkIssuer = (issuer: Certificate, anchor: Certificate, effort: PathEffort) =>
           PathValidation.build({
-            ...request,
+            ...shared,
             role: "crlIssuer",
             certificates: [issuer, ...others],
             anchors: TrustStores.fromCertificates([anchor]),
