@@ -1,6 +1,6 @@
 /**
- * Whether a certificate is one for the name a client asked for (RFC 9525 §6). Only subjectAltName counts: a common name
- * is text for people, and URIs are not names of TLS servers.
+ * Whether a certificate is one for the name a client asked for (RFC 9525 §6). Only subjectAltName counts, unless told: a
+ * common name is text for people, and URIs are not names of TLS servers.
  *
  * @since 0.1.0
  */
@@ -42,6 +42,20 @@ export const matches = (serverName: ServerName, certificate: Certificate): boole
       return names.some((name) => name._tag === "IpAddress" && Bytes.equals(name.bytes, address))
     }
   }
+}
+
+/**
+ * As `matches`, and a certificate without any subjectAltName may have a DNS name in the last common name of its subject:
+ * for private authorities that still issue such. What has a subjectAltName, of whatever kind, is judged by that alone.
+ * `Verifier.webPki` takes it as `matchesServerName`.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const matchesWithCommonName = (serverName: ServerName, certificate: Certificate): boolean => {
+  if (certificate.extension("SubjectAltName") !== undefined) return matches(serverName, certificate)
+  const { commonName } = certificate.subject
+  return serverName._tag === "DnsName" && commonName !== undefined && matchesDnsName(commonName, serverName.name)
 }
 
 /**

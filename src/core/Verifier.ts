@@ -149,12 +149,18 @@ export const serverName: Verifier = make("serverName", (request) =>
 const requireName = (
   { serverName: expected }: VerificationRequest,
   path: NonEmptyReadonlyArray<Certificate>,
-  anchors: TrustStore
+  anchors: TrustStore,
+  matches = ServerIdentity.matches
 ): Effect.Effect<NonEmptyReadonlyArray<Certificate>, CertificateError, CryptoProvider> => {
-  if (Option.isNone(expected) || ServerIdentity.matches(expected.value, path[0])) return Effect.succeed(path)
+  if (Option.isNone(expected) || matches(expected.value, path[0])) return Effect.succeed(path)
   const presentedNames = ServerIdentity.presentedNames(path[0])
   const expectedName = expected.value.toString()
-  const presented = presentedNames.length === 0 ? "it has no names" : `it is for ${summary(presentedNames)}`
+  const presented =
+    presentedNames.length > 0
+      ? `it is for ${summary(presentedNames)}`
+      : path[0].subject.commonName === undefined
+        ? "it has no names"
+        : "it has no subjectAltName, and a common name does not count"
   return Effect.flatMap(CryptoProvider, (crypto) => {
     const problem = { reason: "NameMismatch", detail: `it is not for ${expectedName}: ${presented}` } as const
     const { chain, depth, message, reason } = PathValidation.toError(crypto, anchors, path, 0, problem)
@@ -184,13 +190,15 @@ export interface WebPkiOptions {
   readonly partialChain?: boolean
   /** Whether certificates are revoked is not looked at unless told. */
   readonly revocation?: RevocationOptions
+  /** Whether the leaf is for the expected server; `ServerIdentity.matches` unless told. Asked after all else passed. */
+  readonly matchesServerName?: (expected: ServerName, leaf: Certificate) => boolean
 }
 
 const verifyWebPki = (
   store: TrustStore,
   request: VerificationRequest,
   vouchedBy: string,
-  options: Omit<WebPkiOptions, "revocation">,
+  { matchesServerName, ...options }: Omit<WebPkiOptions, "revocation">,
   revocation: RevocationPolicy
 ): Effect.Effect<Verification, CertificateError, CryptoProvider> =>
   Effect.gen(function* () {
@@ -205,7 +213,7 @@ const verifyWebPki = (
       time,
       ...options
     })
-    return { path: yield* requireName(request, path, store), vouchedBy, policies }
+    return { path: yield* requireName(request, path, store, matchesServerName), vouchedBy, policies }
   })
 
 /**

@@ -13,7 +13,10 @@ const dns = (value: string): GeneralName => ({ _tag: "DnsName", value })
 const ip = (...bytes: ReadonlyArray<number>): GeneralName => ({ _tag: "IpAddress", bytes: Uint8Array.from(bytes) })
 const uri = (value: string): GeneralName => ({ _tag: "Uri", value })
 
-const certificateWith = (names: ReadonlyArray<GeneralName>, commonName = "unused"): Certificate =>
+const certificateWith = (
+  names: ReadonlyArray<GeneralName>,
+  commonName: string | ReadonlyArray<string> = "unused"
+): Certificate =>
   Effect.runSync(
     Effect.provide(
       CertificateBuilder.selfSigned({ subject: { CN: commonName }, names, key: { _tag: "Ed25519" } }),
@@ -83,6 +86,23 @@ describe("ServerIdentity", () => {
     const names = [uri("https://example.com/"), { _tag: "Rfc822Name", value: "a@example.com" } as const]
     assert.isFalse(matches("example.com", certificateWith(names, "example.com")))
     assert.isFalse(matches("example.com", certificateWith([], "example.com")))
+  })
+
+  it("looks at a common name by its own name only, and only where there is no subjectAltName", () => {
+    const matchesCommon = (name: string, certificate: Certificate) =>
+      ServerIdentity.matchesWithCommonName(Either.getOrThrow(ServerName.parse(name)), certificate)
+    assert.isTrue(matchesCommon("example.com", certificateWith([], "example.com")))
+    assert.isTrue(matchesCommon("www.example.com", certificateWith([], "*.example.com")))
+    assert.isFalse(matchesCommon("example.org", certificateWith([], "example.com")))
+    assert.isFalse(matchesCommon("192.0.2.1", certificateWith([], "192.0.2.1")))
+    assert.isFalse(matchesCommon("example.com", certificateWith([], "example.com\0.evil.org")))
+    // RFC 6125 §6.4.4 and Node look for DNS names only; a certificate that has names of any kind has said what it is for.
+    assert.isFalse(matchesCommon("example.com", certificateWith([uri("https://example.com/")], "example.com")))
+    assert.isFalse(matchesCommon("example.com", certificateWith([dns("example.org")], "example.com")))
+    assert.isTrue(matchesCommon("example.org", certificateWith([dns("example.org")], "example.com")))
+    // Of several, the last is the most specific.
+    assert.isTrue(matchesCommon("b.example.com", certificateWith([], ["a.example.com", "b.example.com"])))
+    assert.isFalse(matchesCommon("a.example.com", certificateWith([], ["a.example.com", "b.example.com"])))
   })
 
   it("lists the names for people", () => {

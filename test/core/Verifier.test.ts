@@ -9,6 +9,7 @@ import { createHash } from "node:crypto"
 import type { CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import * as ServerIdentity from "../../src/core/ServerIdentity.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
 import type { VerificationRequest } from "../../src/core/Verifier.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
@@ -75,6 +76,36 @@ describe("Verifier", () => {
         assert.strictEqual(yield* verdict(verifier), "Expired")
         yield* TestClock.setTime(0)
         assert.strictEqual(yield* verdict(verifier), "NotYetValid")
+      })
+    )
+  )
+
+  it.effect("webPki compares names as it is told, after all else", () =>
+    atNow(
+      Effect.gen(function* () {
+        const named = run(CertificateBuilder.issue(ca, { subject: { CN: "a.example" }, key, ...dates }))
+        const nameless = yield* Effect.flip(
+          Effect.provide(Verifier.webPki(store).verify(request([named])), NodeCrypto.layer)
+        )
+        assert.strictEqual(nameless.reason, "NameMismatch")
+        assert.include(nameless.message, "it has no subjectAltName, and a common name does not count")
+        const old = Verifier.webPki(store, { matchesServerName: ServerIdentity.matchesWithCommonName })
+        assert.strictEqual(yield* verdict(old, request([named])), `a.example < Root by ${webPkiName}`)
+        assert.strictEqual(yield* verdict(old, request([named], "b.example")), "NameMismatch")
+
+        let asked = 0
+        const matchesServerName = () => {
+          asked++
+          return true
+        }
+        const any = { matchesServerName }
+        assert.strictEqual(
+          yield* verdict(Verifier.webPki(store, any), request([leaf], "b.example")),
+          `a.example < Root by ${webPkiName}`
+        )
+        assert.strictEqual(asked, 1)
+        assert.strictEqual(yield* verdict(Verifier.webPki(otherStore, any)), "MissingIntermediate")
+        assert.strictEqual(asked, 1)
       })
     )
   )
