@@ -9,8 +9,10 @@ import * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as TrustStore from "../core/TrustStore.ts"
 import * as Certificate from "../schema/Certificate.ts"
+import * as Pem from "../schema/Pem.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 
 // Not in Node before 22.15 and 23.10, and not in the types of Node 20.
@@ -32,62 +34,60 @@ const bundleFiles = [
 ]
 const bundleDirectories = ["/etc/ssl/certs", "/etc/pki/tls/certs", "/system/etc/security/cacerts"]
 
-/** The certificates of a list as anchors. What cannot be read is passed over: one bad root must not cost all others. */
-const parseAll = (name: string, pems: Iterable<string>): TrustStore.TrustStore => {
-  const anchors: Array<Certificate.Certificate> = []
-  for (const pem of pems) {
-    for (const [block] of pem.matchAll(
-      /-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]+-----/g
-    )) {
-      const certificates = Certificate.fromPem(block)
-      if (Either.isRight(certificates)) anchors.push(certificates.right[0])
-    }
-  }
-  return TrustStore.make({ name, anchors })
-}
+/** The certificates of a text. What cannot be read is passed over: one bad root must not cost all others. */
+const ofText = (pem: string): ReadonlyArray<Certificate.Certificate> =>
+  Array.from(pem.matchAll(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[^-]*-----END [A-Z0-9 ]+-----/g)).flatMap(
+    ([block]) => Either.match(Certificate.fromPem(block), { onLeft: () => [], onRight: ([only]) => [only] })
+  )
 
-const readText = (path: string): string | undefined => {
+/** The certificates of a file, as `ofText`; none where it cannot be read. */
+const ofFile = (path: string): ReadonlyArray<Certificate.Certificate> => {
   try {
-    return Fs.readFileSync(path, "utf8")
-  } catch {
-    return undefined
-  }
-}
-
-const readDirectory = (path: string): ReadonlyArray<string> => {
-  try {
-    return Fs.readdirSync(path).flatMap((name) => readText(Path.join(path, name)) ?? [])
+    // Reading a pipe or a device could wait for ever.
+    if (!Fs.statSync(path).isFile()) return []
+    const content = new Uint8Array(Fs.readFileSync(path))
+    return Pem.isPem(content)
+      ? ofText(new TextDecoder().decode(content))
+      : Option.toArray(Either.getRight(Certificate.decode(content)))
   } catch {
     return []
   }
 }
 
+const filesOf = (directory: string): ReadonlyArray<string> => {
+  try {
+    return Fs.readdirSync(directory)
+      .sort()
+      .map((name) => Path.join(directory, name))
+  } catch {
+    return []
+  }
+}
+
+const ofDirectory = (path: string): ReadonlyArray<Certificate.Certificate> => filesOf(path).flatMap(ofFile)
+
 const readSystem = (): TrustStore.TrustStore => {
-  const name = "the system's trust store"
-  const file = process.env["SSL_CERT_FILE"]
-  const directories = process.env["SSL_CERT_DIR"]
-  // As with OpenSSL, what is in these variables replaces the system's choice.
+  const file = process.env["SSL_CERT_FILE"] || undefined
+  const directories = process.env["SSL_CERT_DIR"] || undefined
+  // As with rustls: whoever sets one of them means it instead of the system's choice. OpenSSL would go on to trust the
+  // system's directory where only the file is set.
   if (file !== undefined || directories !== undefined) {
-    const texts = file === undefined ? [] : [readText(file) ?? ""]
-    const listed = directories === undefined ? [] : directories.split(Path.delimiter).flatMap(readDirectory)
-    const store = parseAll("the certificates of SSL_CERT_FILE and SSL_CERT_DIR", [...texts, ...listed])
-    return TrustStore.isEmpty(store)
-      ? TrustStore.make({ name: "no trust anchors were found in SSL_CERT_FILE and SSL_CERT_DIR", anchors: [] })
-      : store
+    const variables = "SSL_CERT_FILE and SSL_CERT_DIR"
+    const anchors = [
+      ...(file === undefined ? [] : ofFile(file)),
+      ...(directories === undefined ? [] : directories.split(Path.delimiter).flatMap(ofDirectory))
+    ]
+    const name = anchors.length > 0 ? `the certificates of ${variables}` : `no trust anchors were found in ${variables}`
+    return TrustStore.make({ name, anchors })
   }
-  if (getCACertificates !== undefined) {
-    const store = parseAll(name, getCACertificates("system"))
-    if (!TrustStore.isEmpty(store)) return store
-  }
-  for (const path of bundleFiles) {
-    const text = readText(path)
-    if (text === undefined) continue
-    const store = parseAll(name, [text])
-    if (!TrustStore.isEmpty(store)) return store
-  }
-  for (const path of bundleDirectories) {
-    const store = parseAll(name, readDirectory(path))
-    if (!TrustStore.isEmpty(store)) return store
+  const sources: ReadonlyArray<() => ReadonlyArray<Certificate.Certificate>> = [
+    () => (getCACertificates?.("system") ?? []).flatMap(ofText),
+    ...bundleFiles.map((path) => () => ofFile(path)),
+    ...bundleDirectories.map((path) => () => ofDirectory(path))
+  ]
+  for (const source of sources) {
+    const anchors = source()
+    if (anchors.length > 0) return TrustStore.make({ name: "the system's trust store", anchors })
   }
   return TrustStore.make({ name: nothingFound, anchors: [] })
 }
@@ -117,9 +117,13 @@ const systemStore = TrustStore.lazy(readSystem)
  * @since 0.1.0
  * @category constructors
  */
-export const bundled: TrustStore.TrustStore = TrustStore.lazy(() =>
-  parseAll("Mozilla's trust store", Tls.rootCertificates)
-)
+export const bundled: TrustStore.TrustStore = TrustStore.lazy(() => {
+  // Not every runtime that speaks Node's language brings the list.
+  const pems: ReadonlyArray<string> | undefined = Tls.rootCertificates
+  const anchors = (pems ?? []).flatMap(ofText)
+  const name = anchors.length > 0 ? "Mozilla's trust store" : "this runtime comes without Mozilla's trust store"
+  return TrustStore.make({ name, anchors })
+})
 
 /**
  * The certificates of a file: PEM with one or several, or the DER of one.
@@ -141,6 +145,27 @@ export const fromFile = (path: string): Effect.Effect<TrustStore.TrustStore, Tls
   )
 
 /**
+ * The certificates of all files in a directory, not of those below it: PEM with one or several each, or DER. Files that
+ * hold no certificate are passed over, as are damaged ones; fails when none is left.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromDirectory = (path: string): Effect.Effect<TrustStore.TrustStore, TlsConfigError> =>
+  Effect.suspend(() => {
+    const unreadable = (problem: string) => TlsConfigError.of("Unreadable", path, problem)
+    try {
+      Fs.readdirSync(path)
+    } catch (cause) {
+      return unreadable(cause instanceof Error ? cause.message : String(cause))
+    }
+    const anchors = ofDirectory(path)
+    return anchors.length === 0
+      ? unreadable("no file in it holds a certificate")
+      : Effect.succeed(TrustStore.make({ name: `the certificates of ${path}`, anchors }))
+  })
+
+/**
  * The current store is the system's. It is read by the first verification; where there is none, that is what it says.
  *
  * @since 0.1.0
@@ -155,6 +180,15 @@ export const layerSystem: Layer.Layer<TrustStore.Current> = TrustStore.layer(sys
  * @category layers
  */
 export const layerBundled: Layer.Layer<TrustStore.Current> = TrustStore.layer(bundled)
+
+/**
+ * The current store is the certificates of the files in a directory.
+ *
+ * @since 0.1.0
+ * @category layers
+ */
+export const layerDirectory = (path: string): Layer.Layer<TrustStore.Current, TlsConfigError> =>
+  Layer.unwrapEffect(Effect.map(fromDirectory(path), TrustStore.layer))
 
 /**
  * The current store is the certificates of a file.

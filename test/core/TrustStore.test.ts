@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Layer from "effect/Layer"
 import type { AuthorityOptions } from "../../src/core/CertificateBuilder.ts"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
@@ -72,5 +73,15 @@ describe("TrustStore", () => {
     assert.isTrue(TrustStore.isEmpty(Effect.runSync(TrustStore.Current)))
     const provided = Effect.provide(TrustStore.Current, TrustStore.layer(TrustStore.fromCertificates([a])))
     assert.isTrue(Effect.runSync(provided).has(a))
+  })
+
+  it("is extended or replaced by layers", () => {
+    const labels = (layer: Layer.Layer<TrustStore.Current>) =>
+      Effect.runSync(Effect.provide(TrustStore.Current, layer)).anchors.map(({ label }) => label)
+    const [first, second] = [TrustStore.fromCertificates([a]), TrustStore.fromCertificates([b])]
+    const both = Layer.provide(TrustStore.layerAdd(second), TrustStore.layer(first))
+    assert.deepStrictEqual(labels(both), ["CN=A", "CN=B"])
+    assert.deepStrictEqual(labels(Layer.provide(TrustStore.layer(second), TrustStore.layer(first))), ["CN=B"])
+    assert.deepStrictEqual(labels(TrustStore.layerAdd(second)), ["CN=B"])
   })
 })

@@ -1,9 +1,10 @@
 import { afterEach, assert, describe, it, vi } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { execFileSync } from "node:child_process"
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { delimiter, join } from "node:path"
 import { rootCertificates } from "node:tls"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
@@ -52,16 +53,57 @@ describe("NodeTrustStore", () => {
   })
 })
 
+describe("NodeTrustStore.fromDirectory", () => {
+  it("takes the certificates of its files, PEM and DER, each once, and nothing below", () => {
+    using folder = directory()
+    const [a, b, c, d] = [authority("a"), authority("b"), authority("c"), authority("d")]
+    folder.write("1.pem", Certificate.toPem(a, b))
+    folder.write("2.der", c.der)
+    folder.write("3.pem", `${Certificate.toPem(b)}-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`)
+    folder.write("README", "nothing here")
+    mkdirSync(join(folder.path, "below"))
+    folder.write("below/d.pem", Certificate.toPem(d))
+    const store = Effect.runSync(NodeTrustStore.fromDirectory(folder.path))
+    assert.deepStrictEqual(
+      store.anchors.map(({ label }) => label),
+      ["CN=a", "CN=b", "CN=c"]
+    )
+    assert.strictEqual(store.name, `the certificates of ${folder.path}`)
+    const current = Effect.provide(TrustStore.Current, NodeTrustStore.layerDirectory(folder.path))
+    assert.isTrue(Effect.runSync(current).has(c))
+  })
+
+  it("fails where there is no certificate, or no directory", () => {
+    using folder = directory()
+    folder.write("README", "nothing here")
+    const empty = Effect.runSync(Effect.flip(NodeTrustStore.fromDirectory(folder.path)))
+    assert.deepStrictEqual([empty.reason, empty.issues[0].message], ["Unreadable", "no file in it holds a certificate"])
+    const absent = Effect.runSync(Effect.flip(NodeTrustStore.fromDirectory(join(folder.path, "absent"))))
+    assert.strictEqual(absent.reason, "Unreadable")
+    assert.include(absent.message, "ENOENT")
+    const none = Effect.provide(TrustStore.Current, NodeTrustStore.layerDirectory(folder.path))
+    assert.strictEqual(Effect.runSync(Effect.flip(none)).reason, "Unreadable")
+  })
+
+  it.skipIf(process.platform === "win32")("does not wait for a pipe", () => {
+    using folder = directory()
+    execFileSync("mkfifo", [join(folder.path, "pipe.pem")])
+    folder.write("a.pem", Certificate.toPem(authority("a")))
+    assert.strictEqual(Effect.runSync(NodeTrustStore.fromDirectory(folder.path)).anchors.length, 1)
+  })
+})
+
 /** The system's store is read once: with other variables it has to be another copy of the module. */
-const systemWith = async (variables: {
-  readonly SSL_CERT_FILE: string | undefined
-  readonly SSL_CERT_DIR: string | undefined
-}) => {
+const systemWith = async (
+  variables: { readonly SSL_CERT_FILE: string | undefined; readonly SSL_CERT_DIR: string | undefined },
+  whileLoaded: (fresh: typeof NodeTrustStore) => void = () => {}
+) => {
   for (const [name, value] of Object.entries(variables)) vi.stubEnv(name, value)
   vi.resetModules()
   const fresh: typeof NodeTrustStore = await import("../../src/layers/NodeTrustStore.ts")
   const result = await Effect.runPromise(Effect.either(fresh.system))
   const current = await Effect.runPromise(Effect.provide(TrustStore.Current, fresh.layerSystem))
+  whileLoaded(fresh)
   // Read now, before the variables are gone.
   return { result, name: current.name, anchors: current.anchors }
 }
@@ -69,6 +111,7 @@ const systemWith = async (variables: {
 describe("NodeTrustStore.system", () => {
   afterEach(() => {
     vi.unstubAllEnvs()
+    vi.doUnmock("node:tls")
     vi.resetModules()
   })
 
@@ -99,7 +142,67 @@ describe("NodeTrustStore.system", () => {
     if (Either.isLeft(result)) assert.include(result.left.message, "trust.anchors: no trust anchors were found")
   })
 
+  const unset = { SSL_CERT_FILE: undefined, SSL_CERT_DIR: undefined }
+
+  it("is read and parsed once, and shared", async () => {
+    using folder = directory()
+    const file = join(folder.path, "file.pem")
+    folder.write("file.pem", Certificate.toPem(authority("a")))
+    await systemWith({ SSL_CERT_FILE: file, SSL_CERT_DIR: undefined }, (fresh) => {
+      const first = Effect.runSync(fresh.system)
+      const { anchors } = first
+      folder.write("file.pem", Certificate.toPem(authority("b")))
+      assert.strictEqual(Effect.runSync(fresh.system).anchors, anchors)
+      const current = Effect.runSync(Effect.provide(TrustStore.Current, fresh.layerSystem))
+      assert.strictEqual(current.anchors, anchors)
+      assert.strictEqual(anchors[0]!.label, "CN=a")
+    })
+  })
+
+  it("takes several directories, and an empty variable for none", async () => {
+    using one = directory()
+    using two = directory()
+    one.write("a.pem", Certificate.toPem(authority("a")))
+    two.write("b.pem", Certificate.toPem(authority("b")))
+    const { anchors } = await systemWith({ SSL_CERT_FILE: "", SSL_CERT_DIR: [one.path, two.path].join(delimiter) })
+    assert.deepStrictEqual(
+      anchors.map(({ label }) => label),
+      ["CN=a", "CN=b"]
+    )
+  })
+
+  const withTls = (members: object) =>
+    vi.doMock("node:tls", async (original) => ({ ...(await original<object>()), ...members }))
+
+  it("asks Node where it has an answer", async () => {
+    const asked: Array<string> = []
+    const mine = Certificate.toPem(authority("mine"))
+    withTls({
+      getCACertificates: (type: string) => {
+        asked.push(type)
+        return [mine]
+      }
+    })
+    const { anchors, name } = await systemWith(unset)
+    assert.deepStrictEqual([name, ...anchors.map(({ label }) => label)], ["the system's trust store", "CN=mine"])
+    assert.deepStrictEqual(asked, ["system"])
+  })
+
+  it("has no list of Mozilla's where the runtime brings none, and says so", async () => {
+    withTls({ rootCertificates: undefined, getCACertificates: undefined })
+    await systemWith(unset, (fresh) => {
+      assert.isTrue(TrustStore.isEmpty(fresh.bundled))
+      assert.strictEqual(fresh.bundled.name, "this runtime comes without Mozilla's trust store")
+    })
+  })
+
   const bundle = "/etc/ssl/certs/ca-certificates.crt"
+  it.skipIf(!existsSync(bundle))("goes on to the usual files where Node knows none", async () => {
+    withTls({ getCACertificates: () => [] })
+    const { anchors } = await systemWith(unset)
+    assert.isAbove(anchors.length, 0)
+  })
+
   it.skipIf(!existsSync(bundle))("reads the usual file, all of it", async () => {
     const count = readFileSync(bundle, "utf8").split("-----BEGIN CERTIFICATE-----").length - 1
     const { anchors, name } = await systemWith({ SSL_CERT_FILE: undefined, SSL_CERT_DIR: undefined })
