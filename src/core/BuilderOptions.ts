@@ -1,34 +1,15 @@
 /**
- * How the makers of certificates and CRLs read their options: Schemas that refuse excess properties, and errors that
- * name the field.
+ * What the options of those who make certificates and CRLs share.
  *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
-import * as Either from "effect/Either"
 import * as Option from "effect/Option"
-import * as ParseResult from "effect/ParseResult"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type { Raw } from "../schema/CertificateExtension.ts"
 import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
-import { ConfigIssue, TlsConfigError } from "../schema/TlsError.ts"
-
-/**
- * A field that may be left out, and not be `undefined`.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const optional = <S extends Schema.Schema.All>(schema: S) => Schema.optionalWith(schema, { exact: true })
-
-/**
- * A value recognised by a guard; `what` says what is expected.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const declared = <A>(what: string, is: (u: unknown) => u is A): Schema.Schema<A> =>
-  Schema.declare(is, { identifier: what, message: () => ({ message: `expected ${what}`, override: true }) })
+import { TlsConfigError } from "../schema/TlsError.ts"
+import { declared } from "./OptionSchema.ts"
 
 /**
  * @since 0.1.0
@@ -72,17 +53,3 @@ export const RawExtension: Schema.Schema<Raw> = declared(
  */
 export const invalid = (path: string, message: string): TlsConfigError =>
   TlsConfigError.of("InvalidOptions", path, message)
-
-/**
- * Options as their Schema has them, or every way in which they are not.
- *
- * @since 0.1.0
- * @category decoding
- */
-export const decode = <A, I>(schema: Schema.Schema<A, I>, options: unknown): Either.Either<A, TlsConfigError> =>
-  Either.mapLeft(Schema.decodeUnknownEither(schema)(options), (error) => {
-    const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
-      ({ message, path }) => new ConfigIssue({ path: path.map(String).join("."), message })
-    )
-    return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
-  })

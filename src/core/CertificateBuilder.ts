@@ -35,10 +35,11 @@ import * as Pem from "../schema/Pem.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import * as ServerName from "../schema/ServerName.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
-import { declared, decode, DurationInput, invalid, isObject, optional, RawExtension } from "./BuilderOptions.ts"
+import { DurationInput, invalid, isObject, RawExtension } from "./BuilderOptions.ts"
 import type { CryptoError, CryptoProviderService, KeyType } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { Identity } from "./Identity.ts"
+import { declared, decode, said } from "./OptionSchema.ts"
 import type { PrivateKey } from "./PrivateKey.ts"
 import { isPrivateKey } from "./PrivateKey.ts"
 
@@ -64,7 +65,7 @@ const KeyTypeSchema: Schema.Schema<KeyType> = Schema.Union(
  */
 export const CertificateOptions = Schema.Struct({
   /** Attributes, the most general first (`{ O: "Example", CN: "example.com" }`), or a name; else the first of `names`. */
-  subject: optional(
+  subject: said(
     Schema.Union(
       declared<DistinguishedName.DistinguishedName>(
         "attributes of a name, or a DistinguishedName",
@@ -77,21 +78,21 @@ export const CertificateOptions = Schema.Struct({
     )
   ),
   /** DNS names (a wildcard as `*.example.com`), IP addresses, mailboxes, URIs; or other names as GeneralName. */
-  names: optional(Schema.Array(Schema.Union(Schema.String, declared("a name or a GeneralName", isGeneralName)))),
+  names: said(Schema.Array(Schema.Union(Schema.String, declared("a name or a GeneralName", isGeneralName)))),
   /** One minute ago, unless told. */
-  notBefore: optional(Schema.ValidDateFromSelf),
+  notBefore: said(Schema.ValidDateFromSelf),
   /** Instead of `validFor`. */
-  notAfter: optional(Schema.ValidDateFromSelf),
+  notAfter: said(Schema.ValidDateFromSelf),
   /** 90 days from now, and of an authority 10 years, unless told. */
-  validFor: optional(DurationInput),
+  validFor: said(DurationInput),
   /** The kind of a key to make, EC P-256 unless told, or a signer that exists. */
-  key: optional(Schema.Union(KeyTypeSchema, declared<PrivateKey>("a kind of key or a PrivateKey", isPrivateKey))),
+  key: said(Schema.Union(KeyTypeSchema, declared<PrivateKey>("a kind of key or a PrivateKey", isPrivateKey))),
   /** What the key may be used for in TLS: both, unless told. Of an authority nothing is said, unless told. */
-  purposes: optional(Schema.Array(Schema.Literal("serverAuth", "clientAuth"))),
+  purposes: said(Schema.Array(Schema.Literal("serverAuth", "clientAuth"))),
   /** How the issuer signs, where its key leaves a choice. */
-  signatureAlgorithm: optional(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
+  signatureAlgorithm: said(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
   /** More extensions. One with the object identifier of a standard one stands in its place. */
-  extensions: optional(Schema.Array(RawExtension))
+  extensions: said(Schema.Array(RawExtension))
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
 /**
@@ -107,9 +108,9 @@ export type CertificateOptions = typeof CertificateOptions.Type
 export const AuthorityOptions = Schema.Struct({
   ...CertificateOptions.fields,
   /** How many intermediate authorities may follow; as many as they like, unless told. */
-  pathLength: optional(Schema.Int.pipe(Schema.between(0, 255))),
+  pathLength: said(Schema.Int.pipe(Schema.between(0, 255))),
   /** The names it may issue for. */
-  nameConstraints: optional(
+  nameConstraints: said(
     declared("name constraints", (u): u is CertificateExtension.NameConstraints => {
       const { excluded, permitted } = (isObject(u) ? u : {}) as {
         readonly excluded?: unknown
@@ -142,6 +143,9 @@ export interface Issued {
   readonly pkcs8: Option.Option<Redacted.Redacted<Uint8Array>>
 }
 
+const decodeCertificateOptions = decode(CertificateOptions)
+const decodeAuthorityOptions = decode(AuthorityOptions)
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Names
 // ---------------------------------------------------------------------------------------------------------------------
@@ -165,7 +169,7 @@ const readName = (text: string, path: string): Either.Either<GeneralName, TlsCon
 
 const readNames = (names: CertificateOptions["names"]): Either.Either<ReadonlyArray<GeneralName>, TlsConfigError> =>
   Either.all(
-    (names ?? []).map((name, i) => (typeof name === "string" ? readName(name, `names.${i}`) : Either.right(name)))
+    (names ?? []).map((name, i) => (typeof name === "string" ? readName(name, `names[${i}]`) : Either.right(name)))
   )
 
 const readSubject = (
@@ -387,8 +391,8 @@ const authorityLifetime = Duration.days(3650)
 export const selfSigned = (
   options: CertificateOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(decode(CertificateOptions, options), (said) =>
-    assemble({ options: said, issuer: undefined, lifetime: leafLifetime, extensions: leafExtensions(said) })
+  Effect.flatMap(decodeCertificateOptions(options), (asked) =>
+    assemble({ options: asked, issuer: undefined, lifetime: leafLifetime, extensions: leafExtensions(asked) })
   )
 
 /**
@@ -400,8 +404,8 @@ export const selfSigned = (
 export const authority = (
   options: AuthorityOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(decode(AuthorityOptions, options), (said) =>
-    assemble({ options: said, issuer: undefined, lifetime: authorityLifetime, extensions: authorityExtensions(said) })
+  Effect.flatMap(decodeAuthorityOptions(options), (asked) =>
+    assemble({ options: asked, issuer: undefined, lifetime: authorityLifetime, extensions: authorityExtensions(asked) })
   )
 
 /**
@@ -414,8 +418,8 @@ export const issue = (
   ca: Issued,
   options: CertificateOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decode(CertificateOptions, options)), (said) =>
-    assemble({ options: said, issuer: ca, lifetime: leafLifetime, extensions: leafExtensions(said) })
+  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decodeCertificateOptions(options)), (asked) =>
+    assemble({ options: asked, issuer: ca, lifetime: leafLifetime, extensions: leafExtensions(asked) })
   )
 
 /**
@@ -428,8 +432,8 @@ export const issueAuthority = (
   ca: Issued,
   options: AuthorityOptions
 ): Effect.Effect<Issued, TlsConfigError | CryptoError, CryptoProvider> =>
-  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decode(AuthorityOptions, options)), (said) =>
-    assemble({ options: said, issuer: ca, lifetime: authorityLifetime, extensions: authorityExtensions(said) })
+  Effect.flatMap(Effect.zipRight(requireAuthority(ca), decodeAuthorityOptions(options)), (asked) =>
+    assemble({ options: asked, issuer: ca, lifetime: authorityLifetime, extensions: authorityExtensions(asked) })
   )
 
 const requireAuthority = ({ certificate }: Issued): Either.Either<void, TlsConfigError> =>

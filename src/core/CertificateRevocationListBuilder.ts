@@ -36,11 +36,12 @@ import { reasonFlags } from "../schema/DistributionPoint.ts"
 import type { GeneralName } from "../schema/GeneralName.ts"
 import { isGeneralName } from "../schema/GeneralName.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
-import { declared, decode, DurationInput, invalid, isObject, optional, RawExtension } from "./BuilderOptions.ts"
+import { DurationInput, invalid, isObject, RawExtension } from "./BuilderOptions.ts"
 import { defaultSignatureAlgorithm, keyIdentifier } from "./CertificateBuilder.ts"
 import type { CryptoError } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { Identity } from "./Identity.ts"
+import { declared, decode, said } from "./OptionSchema.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Options
@@ -57,21 +58,21 @@ const isReason = (u: unknown): u is RevocationReason =>
  * @category options
  */
 export const RevokedOptions = Schema.Struct({
-  certificate: optional(declared<Certificate>("a Certificate", isCertificate)),
-  serial: optional(Schema.Uint8ArrayFromSelf),
-  issuer: optional(
+  certificate: said(declared<Certificate>("a Certificate", isCertificate)),
+  serial: said(Schema.Uint8ArrayFromSelf),
+  issuer: said(
     declared<DistinguishedName>(
       "a DistinguishedName",
       (u): u is DistinguishedName => u instanceof DistinguishedName && !u.isEmpty
     )
   ),
   /** Now, unless told. */
-  revocationDate: optional(Schema.ValidDateFromSelf),
+  revocationDate: said(Schema.ValidDateFromSelf),
   /** None, unless told. `removeFromCRL` is for delta CRLs. */
-  reason: optional(declared<RevocationReason>("a reason of RFC 5280 §5.3.1", isReason)),
+  reason: said(declared<RevocationReason>("a reason of RFC 5280 §5.3.1", isReason)),
   /** Since when the key is known or thought to have been compromised. */
-  invalidityDate: optional(Schema.ValidDateFromSelf),
-  extensions: optional(Schema.Array(RawExtension))
+  invalidityDate: said(Schema.ValidDateFromSelf),
+  extensions: said(Schema.Array(RawExtension))
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
 /**
@@ -100,33 +101,33 @@ const isReasons = (u: unknown): u is ReadonlySet<ReasonFlag> =>
  * @category options
  */
 export const CrlOptions = Schema.Struct({
-  /** In this order. Of an indirect CRL, keep those of one issuer together: it is said where it changes. */
-  revoked: optional(Schema.Array(RevokedOptions)),
+  /** In this order. Of an indirect CRL, keep those of one issuer together: it is asked where it changes. */
+  revoked: said(Schema.Array(RevokedOptions)),
   /** Now, unless told. */
-  thisUpdate: optional(Schema.ValidDateFromSelf),
+  thisUpdate: said(Schema.ValidDateFromSelf),
   /** Instead of `validFor`. */
-  nextUpdate: optional(Schema.ValidDateFromSelf),
+  nextUpdate: said(Schema.ValidDateFromSelf),
   /** Until the next update: a week, unless told. */
-  validFor: optional(DurationInput),
+  validFor: said(DurationInput),
   /** Greater than that of the issuer's last CRL of the same scope; the seconds since 1970, unless told. */
-  number: optional(Schema.NonNegativeBigIntFromSelf),
+  number: said(Schema.NonNegativeBigIntFromSelf),
   /** Makes a delta CRL: the number of the complete one that it adds to. */
-  deltaOf: optional(Schema.NonNegativeBigIntFromSelf),
+  deltaOf: said(Schema.NonNegativeBigIntFromSelf),
   /** What the CRL is about, when that is not every certificate of the issuer for every reason. */
-  issuingDistributionPoint: optional(
+  issuingDistributionPoint: said(
     Schema.Struct({
-      name: optional(declared<DistributionPointName>("the name of a distribution point", isPlaceName)),
-      onlyContainsUserCerts: optional(Schema.Boolean),
-      onlyContainsCaCerts: optional(Schema.Boolean),
-      onlyContainsAttributeCerts: optional(Schema.Boolean),
-      onlySomeReasons: optional(declared<ReadonlySet<ReasonFlag>>("a Set of reasons of RFC 5280 §5.2.5", isReasons)),
-      indirectCrl: optional(Schema.Boolean)
+      name: said(declared<DistributionPointName>("the name of a distribution point", isPlaceName)),
+      onlyContainsUserCerts: said(Schema.Boolean),
+      onlyContainsCaCerts: said(Schema.Boolean),
+      onlyContainsAttributeCerts: said(Schema.Boolean),
+      onlySomeReasons: said(declared<ReadonlySet<ReasonFlag>>("a Set of reasons of RFC 5280 §5.2.5", isReasons)),
+      indirectCrl: said(Schema.Boolean)
     })
   ),
   /** How the issuer signs, where its key leaves a choice. */
-  signatureAlgorithm: optional(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
+  signatureAlgorithm: said(declared("a signature algorithm", AlgorithmIdentifier.isSignatureAlgorithm)),
   /** More extensions. One with the object identifier of a standard one stands in its place. */
-  extensions: optional(Schema.Array(RawExtension))
+  extensions: said(Schema.Array(RawExtension))
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
 
 /**
@@ -170,19 +171,22 @@ export const make = (
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
     const now = yield* Clock.currentTimeMillis
-    const said = yield* decode(CrlOptions, options)
+    const asked = yield* decode(CrlOptions)(options)
     const [certificate] = issuer.certificateChain
     const { privateKey } = issuer
     if (certificate.keyUsage?.has("cRLSign") === false) {
       return yield* invalid("issuer", `the key usage of "${certificate.label}" does not include signing CRLs (cRLSign)`)
     }
-    const { nextUpdate, thisUpdate } = yield* readDates(said, now)
-    const number = said.number ?? BigInt(Math.floor(thisUpdate / 1000))
-    if (said.deltaOf !== undefined && said.deltaOf >= number) {
-      return yield* invalid("deltaOf", `a delta CRL with the number ${number} cannot add to CRL number ${said.deltaOf}`)
+    const { nextUpdate, thisUpdate } = yield* readDates(asked, now)
+    const number = asked.number ?? BigInt(Math.floor(thisUpdate / 1000))
+    if (asked.deltaOf !== undefined && asked.deltaOf >= number) {
+      return yield* invalid(
+        "deltaOf",
+        `a delta CRL with the number ${number} cannot add to CRL number ${asked.deltaOf}`
+      )
     }
-    const entries = yield* encodeEntries(said, certificate.subject, thisUpdate)
-    const algorithm = said.signatureAlgorithm ?? defaultSignatureAlgorithm(privateKey.publicKey)
+    const entries = yield* encodeEntries(asked, certificate.subject, thisUpdate)
+    const algorithm = asked.signatureAlgorithm ?? defaultSignatureAlgorithm(privateKey.publicKey)
     if (algorithm === undefined) return yield* invalid("issuer", "its key cannot sign CRLs")
 
     const standard = [
@@ -190,16 +194,16 @@ export const make = (
         certificate.subjectKeyIdentifier ?? keyIdentifier(crypto, privateKey.publicKey)
       ),
       CrlExtension.encodeCrlNumber(number),
-      ...(said.deltaOf === undefined ? [] : [CrlExtension.encodeDeltaCrlIndicator(said.deltaOf)]),
-      ...(said.issuingDistributionPoint === undefined
+      ...(asked.deltaOf === undefined ? [] : [CrlExtension.encodeDeltaCrlIndicator(asked.deltaOf)]),
+      ...(asked.issuingDistributionPoint === undefined
         ? []
         : [
             CrlExtension.encodeIssuingDistributionPoint(
-              said.issuingDistributionPoint as Partial<IssuingDistributionPoint>
+              asked.issuingDistributionPoint as Partial<IssuingDistributionPoint>
             )
           ])
     ]
-    const own = said.extensions ?? []
+    const own = asked.extensions ?? []
     const extensions = [...standard.filter(({ oid }) => !own.some((other) => other.oid === oid)), ...own]
 
     const identifier = AlgorithmIdentifier.encode(algorithm)
@@ -221,16 +225,16 @@ export const make = (
   })
 
 const readDates = (
-  said: CrlOptions,
+  asked: CrlOptions,
   now: number
 ): Either.Either<{ readonly thisUpdate: number; readonly nextUpdate: number }, TlsConfigError> => {
-  if (said.nextUpdate !== undefined && said.validFor !== undefined) {
+  if (asked.nextUpdate !== undefined && asked.validFor !== undefined) {
     return Either.left(
       invalid("nextUpdate", "either `nextUpdate` or `validFor` says when the next one comes, not both")
     )
   }
-  const thisUpdate = said.thisUpdate?.getTime() ?? now
-  const nextUpdate = said.nextUpdate?.getTime() ?? thisUpdate + Duration.toMillis(said.validFor ?? week)
+  const thisUpdate = asked.thisUpdate?.getTime() ?? now
+  const nextUpdate = asked.nextUpdate?.getTime() ?? thisUpdate + Duration.toMillis(asked.validFor ?? week)
   if (thisUpdate < Date.UTC(1950, 0) || nextUpdate >= Date.UTC(10_000, 0)) {
     return Either.left(invalid("thisUpdate", "the dates are not in the years 1950 to 9999"))
   }
@@ -239,32 +243,32 @@ const readDates = (
     : Either.right({ thisUpdate, nextUpdate })
 }
 
-/** The DER of each entry. Who issued a certificate is said where it is another than before (RFC 5280 §5.3.3). */
+/** The DER of each entry. Who issued a certificate is asked where it is another than before (RFC 5280 §5.3.3). */
 const encodeEntries = (
-  said: CrlOptions,
+  asked: CrlOptions,
   crlIssuer: DistinguishedName,
   thisUpdate: number
 ): Either.Either<ReadonlyArray<Uint8Array>, TlsConfigError> => {
-  const isIndirect = said.issuingDistributionPoint?.indirectCrl === true
+  const isIndirect = asked.issuingDistributionPoint?.indirectCrl === true
   const seen = new Set<string>()
   const encoded: Array<Uint8Array> = []
   let current = crlIssuer
-  for (const [i, entry] of (said.revoked ?? []).entries()) {
+  for (const [i, entry] of (asked.revoked ?? []).entries()) {
     const { certificate, reason } = entry
     const serial = certificate?.serial ?? entry.serial
     if (serial === undefined || (certificate !== undefined && entry.serial !== undefined)) {
-      return Either.left(invalid(`revoked.${i}`, "either `certificate` or `serial` says whose entry it is"))
+      return Either.left(invalid(`revoked[${i}]`, "either `certificate` or `serial` says whose entry it is"))
     }
     const issuer = certificate?.issuer ?? entry.issuer ?? crlIssuer
     if (!isIndirect && !issuer.equals(crlIssuer)) {
       const message = `it was issued by "${issuer}": only an indirect CRL is about certificates of others`
-      return Either.left(invalid(`revoked.${i}`, message))
+      return Either.left(invalid(`revoked[${i}]`, message))
     }
     const key = `${issuer.key}\u0000${Bytes.toHex(serial)}`
-    if (seen.has(key)) return Either.left(invalid(`revoked.${i}`, "it is revoked twice"))
+    if (seen.has(key)) return Either.left(invalid(`revoked[${i}]`, "it is revoked twice"))
     seen.add(key)
-    if (reason === "removeFromCRL" && said.deltaOf === undefined) {
-      return Either.left(invalid(`revoked.${i}.reason`, "only a delta CRL takes a certificate off the list"))
+    if (reason === "removeFromCRL" && asked.deltaOf === undefined) {
+      return Either.left(invalid(`revoked[${i}].reason`, "only a delta CRL takes a certificate off the list"))
     }
     const issuerNames: ReadonlyArray<GeneralName> | undefined = issuer.equals(current)
       ? undefined

@@ -193,10 +193,10 @@ describe("CertificateBuilder", () => {
   it.each<[string, unknown, string]>([
     ["nobody", {}, "names: a certificate for nobody: give `names` or a `subject`"],
     ["an unknown option", { names: ["a"], nmae: 1 }, "nmae: is unexpected"],
-    ["no DNS name", { names: ["a..b"] }, `names.0: "a..b" is not a server name: it has an empty label`],
-    ["another script", { names: ["a", "münchen.de"] }, "names.1: "],
-    ["a wildcard of an address", { names: ["*.127.0.0.1"] }, `names.0: "*.127.0.0.1" is a wildcard of an address`],
-    ["two wildcards", { names: ["*.*.example.com"] }, "names.0: "],
+    ["no DNS name", { names: ["a..b"] }, `names[0]: "a..b" is not a server name: it has an empty label`],
+    ["another script", { names: ["a", "münchen.de"] }, "names[1]: "],
+    ["a wildcard of an address", { names: ["*.127.0.0.1"] }, `names[0]: "*.127.0.0.1" is a wildcard of an address`],
+    ["two wildcards", { names: ["*.*.example.com"] }, "names[0]: "],
     ["an unknown attribute", { subject: { XY: "z" } }, "subject.XY: unknown attribute"],
     ["a country that is none", { subject: { C: "Germany" } }, "subject.C: a country is two letters"],
     ["a long common name", { subject: { CN: "x".repeat(65) } }, "subject.CN: a common name has at most 64 characters"],
@@ -231,17 +231,17 @@ describe("CertificateBuilder", () => {
   })
 
   it.each<[string, object, string]>([
-    ["a name that is none", { names: [{ _tag: "DnsName", value: "ä" }] }, "names.0: "],
-    ["a name of no kind", { names: [{ _tag: "Nickname", value: "a" }] }, "names.0: "],
+    ["a name that is none", { names: [{ _tag: "DnsName", value: "ä" }] }, "names[0]: "],
+    ["a name of no kind", { names: [{ _tag: "Nickname", value: "a" }] }, "names[0]: "],
     [
       "an extension without bytes",
       { extensions: [{ oid: oids.keyUsage, critical: true }] },
-      "extensions.0: expected an extension"
+      "extensions[0]: expected an extension"
     ],
     [
       "an extension by name",
       { extensions: [{ oid: "keyUsage", critical: true, value: new Uint8Array() }] },
-      "extensions.0: expected an extension"
+      "extensions[0]: expected an extension"
     ],
     [
       "an algorithm that is none",
