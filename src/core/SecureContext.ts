@@ -38,6 +38,8 @@ import * as IdentityLoading from "./IdentityLoading.ts"
 import type { CertificatesInput, IdentityOptions } from "./IdentityOptions.ts"
 import * as KeyAgreement from "./KeyAgreement.ts"
 import * as OptionSchema from "./OptionSchema.ts"
+import type { RevocationOptions } from "./Revocation.ts"
+import * as RevocationInput from "./RevocationInput.ts"
 import { SecureContextOptions } from "./SecureContextOptions.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
@@ -59,6 +61,7 @@ export const TypeId: unique symbol = Symbol.for("effect-tls/SecureContext")
 export interface Trust {
   readonly anchors?: TrustStore
   readonly verifier?: Verifier
+  readonly revocation?: RevocationOptions
   readonly clientAuthentication?: ClientAuthentication
   readonly announceAuthorities?: boolean
 }
@@ -122,7 +125,14 @@ export const make = (
       selectAlpn: said.selectAlpn,
       trust: {
         ...trust,
-        ...(trust.anchors === undefined ? {} : { anchors: yield* makeAnchors(trust.anchors) })
+        ...(trust.anchors === undefined ? {} : { anchors: yield* makeAnchors(trust.anchors) }),
+        ...(trust.revocation === undefined
+          ? {}
+          : {
+              revocation: yield* RevocationInput.load(trust.revocation, "trust.revocation", {
+                limits: { ...Limits.defaults, ...said.protocol?.limits }
+              })
+            })
       } as Trust
     })
     yield* resolve(context, crypto, "client")
@@ -233,9 +243,11 @@ export const resolve = (
   if (known !== undefined && known.crypto === crypto) return known.policies[role]
   const shared = resolveProtocol(context, crypto)
   const policies: Policies = {
-    client: Either.map(shared, (policy) => withTrust(policy, context, "client")),
+    client: Either.flatMap(shared, (policy) =>
+      Either.map(checkTrust(context), () => withTrust(policy, context, "client"))
+    ),
     server: Either.flatMap(shared, (policy) =>
-      Either.map(checkServer(context), () => withTrust(policy, context, "server"))
+      Either.map(Either.all([checkTrust(context), checkServer(context)]), () => withTrust(policy, context, "server"))
     )
   }
   resolved.set(context, { crypto, policies })
@@ -376,6 +388,19 @@ const defaultKeyShares = (groups: ReadonlyArray<NamedGroup.NamedGroupInfo>): Rea
     : [first.code]
 }
 
+/** A verifier decides by itself: were it to overrule silently what is said of revocation, nobody would notice. */
+const checkTrust = ({ trust }: SecureContext): Either.Either<void, TlsConfigError> =>
+  trust.verifier === undefined || trust.revocation === undefined || trust.revocation.mode === "off"
+    ? Either.void
+    : Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "trust.revocation",
+          `the verifier ${trust.verifier.name} does not know of it: give it to \`Verifier.webPki(store, { revocation })\`, ` +
+            "or leave `verifier` out"
+        )
+      )
+
 const checkServer = ({ identities, resolveIdentity, trust }: SecureContext): Either.Either<void, TlsConfigError> => {
   if (identities.length === 0 && resolveIdentity === undefined) {
     return Either.left(
@@ -405,10 +430,12 @@ const announcedBytes = 16_384
 const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "client" | "server"): HandshakePolicy => {
   const announce = trust.announceAuthorities ?? role === "server"
   const authorities = (trust.anchors?.anchors ?? []).map((certificate) => certificate.subject.der)
+  const options = trust.revocation === undefined ? {} : { revocation: trust.revocation }
   return {
     ...policy,
     verifier:
-      trust.verifier ?? (trust.anchors === undefined ? Verifiers.webPkiCurrent : Verifiers.webPki(trust.anchors)),
+      trust.verifier ??
+      (trust.anchors === undefined ? Verifiers.webPkiCurrentWith(options) : Verifiers.webPki(trust.anchors, options)),
     clientAuthentication: trust.clientAuthentication ?? "none",
     authorities:
       announce && authorities.reduce((length, name) => length + name.length + 2, 0) <= announcedBytes ? authorities : []

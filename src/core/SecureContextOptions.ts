@@ -10,6 +10,7 @@ import type { IdentityResolver } from "./Identity.ts"
 import type { CertificatesInput } from "./IdentityOptions.ts"
 import { IdentityOptions, isCertificatesInput } from "./IdentityOptions.ts"
 import { declared, instead, said } from "./OptionSchema.ts"
+import { RevocationInput } from "./RevocationInput.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import type { Verifier } from "./Verifier.ts"
@@ -42,6 +43,8 @@ export const TrustOptions = Schema.Struct({
   ),
   /** Decides about the peer; by default the path to the anchors, and for a client the server's name. */
   verifier: said(declared<Verifier>("a Verifier", Verifiers.isVerifier)),
+  /** Whether certificates are revoked, by CRLs; not looked at unless told. Not beside `verifier`. Node: `crl`. */
+  revocation: said(RevocationInput),
   /** Whether a server wants the client's certificate; one that is shown must always be accepted. Node: `requestCert`. */
   clientAuthentication: said(Schema.Literal("none", "request", "require") as Schema.Schema<ClientAuthentication>),
   /** Tell the peer the names of the anchors, so that it can pick a certificate; by default only servers do. */
