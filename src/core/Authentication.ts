@@ -11,6 +11,7 @@ import type * as Brand from "effect/Brand"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import type { LazyArg } from "effect/Function"
 import type * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
@@ -25,11 +26,12 @@ import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { TlsError } from "../schema/TlsError.ts"
 import { CertificateError } from "../schema/TlsError.ts"
 import type { PeerIdentity } from "./ConnectionInfo.ts"
-import { CryptoError, CryptoProvider } from "./CryptoProvider.ts"
+import { CryptoError } from "./CryptoProvider.ts"
 import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
 import type { ChosenIdentity } from "./Identity.ts"
 import type { KeySchedule, TrafficSecret, TranscriptHash } from "./KeySchedule.ts"
+import * as Step from "./Step.ts"
 import type { Verification } from "./Verifier.ts"
 
 /**
@@ -116,22 +118,29 @@ export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Exte
  * @since 0.1.0
  * @category hooks
  */
-export const guard = <A, E>(
+export const guard = <A, E, R>(
   flight: HandshakeChannel,
   reason: "HookFailed" | "SigningFailed" | "CryptoFailed",
   what: string,
-  effect: LazyArg<Effect.Effect<A, E>>,
+  effect: LazyArg<Effect.Effect<A, E, R>>,
   isResult: (result: A) => boolean = () => true
-): Effect.Effect<A, TlsError> =>
-  Effect.suspend(effect).pipe(
-    Effect.filterOrFail(isResult, () => new TypeError(`${what} gave a result of the wrong type`)),
-    Effect.catchAllCause((cause) => {
-      // Interruption of the handshake itself never comes here; a hook that interrupts itself failed.
-      const error = Cause.squash(cause)
-      if (isProtocolError(error)) return Effect.fail(error)
-      return flight.fail(reason, `${what} failed`, error)
-    })
-  )
+): Effect.Effect<A, TlsError, R> =>
+  new Step.Step((): Effect.Effect<A, TlsError, R> => {
+    const failed = (error: unknown) =>
+      isProtocolError(error) ? Exit.fail(error) : flight.fail(reason, `${what} failed`, error)
+    const check = (result: A): Effect.Effect<A, TlsError> =>
+      isResult(result) ? Exit.succeed(result) : failed(new TypeError(`${what} gave a result of the wrong type`))
+    let begun: Effect.Effect<A, E, R>
+    try {
+      begun = Step.begin(effect())
+    } catch (defect) {
+      return failed(defect)
+    }
+    const success = Step.successOf(begun)
+    if (success !== undefined) return check(success.value)
+    // Interruption of the handshake itself never comes here; a hook that interrupts itself failed.
+    return Effect.matchCauseEffect(begun, { onFailure: (cause) => failed(Cause.squash(cause)), onSuccess: check })
+  })
 
 const protocolTags: ReadonlySet<unknown> = new Set(["CertificateError", "HandshakeError"])
 
@@ -150,10 +159,8 @@ export const guardCrypto = <A>(
   effect: Effect.Effect<A, CryptoError>
 ): Effect.Effect<A, TlsError> =>
   guard(flight, "CryptoFailed", what, () =>
-    Effect.catchAll(effect, (error): Effect.Effect<never, CryptoError | TlsError> =>
-      error.reason === "InvalidPeerInput"
-        ? flight.fail("IllegalParameter", `${what}: ${error.detail}`)
-        : Effect.fail(error)
+    Step.mapError(effect, (error) =>
+      error.reason === "InvalidPeerInput" ? flight.error("IllegalParameter", `${what}: ${error.detail}`) : error
     )
   )
 
@@ -182,7 +189,7 @@ export const decodeChain = ({
  * @since 0.1.0
  * @category proofs
  */
-export const verifyPossession = Effect.fnUntraced(function* (
+export const verifyPossession = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   certificates: NonEmptyReadonlyArray<Certificate.Certificate>,
@@ -204,7 +211,7 @@ export const verifyPossession = Effect.fnUntraced(function* (
   const valid = yield* guardCrypto(
     flight,
     "verifying the peer's signature",
-    Effect.mapError(
+    Step.mapError(
       flight.crypto.verify(scheme.algorithm, key, signedContent(signer, transcript), proof.signature),
       // The key is from the peer's certificate: one that is none is its fault.
       (error) => (error.reason === "InvalidKey" ? new CryptoError({ ...error, reason: "InvalidPeerInput" }) : error)
@@ -212,7 +219,7 @@ export const verifyPossession = Effect.fnUntraced(function* (
   )
   if (!valid) return yield* flight.fail("BadSignature", "the signature in CertificateVerify is wrong")
   return { certificates, scheme } as KeyPossession
-})
+}
 
 /**
  * Asks the verifier about a peer that owns its key.
@@ -220,7 +227,7 @@ export const verifyPossession = Effect.fnUntraced(function* (
  * @since 0.1.0
  * @category proofs
  */
-export const verifyPeer = Effect.fnUntraced(function* (
+export const verifyPeer = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   possession: KeyPossession,
@@ -231,21 +238,17 @@ export const verifyPeer = Effect.fnUntraced(function* (
     "HookFailed",
     `the verifier ${policy.verifier.name}`,
     () =>
-      Effect.provideService(
-        policy.verifier.verify({
-          role: flight.role === "client" ? "server" : "client",
-          certificates: possession.certificates,
-          serverName,
-          signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
-          limits: policy.limits
-        }),
-        CryptoProvider,
-        flight.crypto
-      ),
+      policy.verifier.verify({
+        role: flight.role === "client" ? "server" : "client",
+        certificates: possession.certificates,
+        serverName,
+        signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
+        limits: policy.limits
+      }),
     (result) => Predicate.hasProperty(result, "path") && Predicate.hasProperty(result, "vouchedBy")
   )
   return { possession, verification } as VerifiedPeer
-})
+}
 
 /**
  * A verified peer as the application sees it.
@@ -283,7 +286,7 @@ export const verifyFinished = (
  * @since 0.1.0
  * @category proofs
  */
-export const provePossession = Effect.fnUntraced(function* (
+export const provePossession = function* (
   flight: HandshakeChannel,
   { identity, scheme }: ChosenIdentity,
   context: Uint8Array
@@ -301,4 +304,4 @@ export const provePossession = Effect.fnUntraced(function* (
     Predicate.isUint8Array
   )
   flight.send({ _tag: "CertificateVerify", scheme: scheme.code, signature })
-})
+}

@@ -41,6 +41,7 @@ import * as KeyAgreement from "./KeyAgreement.ts"
 import type { KeyLogService } from "./KeyLog.ts"
 import * as KeyLog from "./KeyLog.ts"
 import * as KeySchedule from "./KeySchedule.ts"
+import * as Step from "./Step.ts"
 
 /**
  * @since 0.1.0
@@ -85,7 +86,7 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   const handshakeSecret = schedule.handshake(schedule.early(), sharedSecret)
   const handshakeTraffic = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
   const log = (label: KeyLog.KeyLogLabel, secret: Uint8Array) =>
-    keyLog === undefined ? Effect.void : keyLog.write(KeyLog.line(label, offer.hello.random, secret))
+    keyLog === undefined ? Step.nothing : keyLog.write(KeyLog.line(label, offer.hello.random, secret))
   yield* log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.client)
   yield* log("SERVER_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.server)
   yield* flight.changeReadKeys(schedule, handshakeTraffic.server, "handshake")
@@ -160,7 +161,7 @@ interface Offer {
 }
 
 /** Sends the first ClientHello. */
-const offerHello = Effect.fnUntraced(function* (flight: HandshakeChannel, { policy, serverName }: ClientParameters) {
+const offerHello = function* (flight: HandshakeChannel, { policy, serverName }: ClientParameters) {
   const shares = yield* Auth.guardCrypto(
     flight,
     "making key shares",
@@ -179,7 +180,7 @@ const offerHello = Effect.fnUntraced(function* (flight: HandshakeChannel, { poli
   flight.send(hello, ProtocolVersion.tls10)
   yield* flight.flush
   return { hello, shares } satisfies Offer as Offer
-})
+}
 
 const helloExtensions = (
   policy: HandshakePolicy,
@@ -206,7 +207,7 @@ const helloExtensions = (
 const ascii = (text: string): Uint8Array => Uint8Array.from(text, (character) => character.charCodeAt(0))
 
 /** What must hold for a ServerHello and a HelloRetryRequest alike (RFC 9846 §4.1.3). */
-const checkAnswer = Effect.fnUntraced(function* (
+const checkAnswer = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   offered: Message.ClientHello,
@@ -230,14 +231,14 @@ const checkAnswer = Effect.fnUntraced(function* (
   if (answer.compressionMethod !== 0) return yield* flight.fail("IllegalParameter", "the server wants compression")
   const suite = policy.cipherSuites.find(({ code }) => code === answer.cipherSuite)
   return suite ?? (yield* flight.fail("IllegalParameter", "the server chose a cipher suite that was not offered"))
-})
+}
 
 /** The last eight bytes of a random that say "I could do better" (RFC 9846 §4.1.3). */
 const hasDowngradeSentinel = (random: Uint8Array): boolean =>
   "DOWNGRD".split("").every((character, i) => random[24 + i] === character.charCodeAt(0)) && random[31]! <= 1
 
 /** Answers a HelloRetryRequest with the ClientHello it asks for (RFC 9846 §4.1.4). */
-const retryHello = Effect.fnUntraced(function* (
+const retryHello = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   offer: Offer,
@@ -284,22 +285,18 @@ const retryHello = Effect.fnUntraced(function* (
     return yield* flight.fail("IllegalParameter", "the server answers another group than it asked for")
   }
   return { hello: answer, shares, suite }
-})
+}
 
 /** The share the server answers with, beside ours of the same group. */
-const serverShare = Effect.fnUntraced(function* (
-  flight: HandshakeChannel,
-  shares: ReadonlyArray<KeyShare>,
-  hello: Message.ServerHello
-) {
+const serverShare = function* (flight: HandshakeChannel, shares: ReadonlyArray<KeyShare>, hello: Message.ServerHello) {
   const answer = Extension.find(hello.extensions, "KeyShareAnswer")
   if (answer === undefined) return yield* flight.fail("MissingExtension", "a ServerHello without a key share")
   const ours = shares.find(({ group }) => group === answer.share.group)
   if (ours === undefined) return yield* flight.fail("IllegalParameter", "a key share of a group that has none of ours")
   return { ours, theirs: answer.share.publicKey }
-})
+}
 
-const selectedProtocol = Effect.fnUntraced(function* (
+const selectedProtocol = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   { extensions }: Message.EncryptedExtensions
@@ -311,7 +308,7 @@ const selectedProtocol = Effect.fnUntraced(function* (
     return yield* flight.fail("IllegalParameter", "the server chose an application protocol that was not offered")
   }
   return Option.some(protocol)
-})
+}
 
 /** A server that answers our limit will keep it, and its own holds for what we send (RFC 8449 §4). */
 const applyRecordSizeLimit = (
@@ -329,7 +326,7 @@ const applyRecordSizeLimit = (
   return Effect.void
 }
 
-const serverChain = Effect.fnUntraced(function* (flight: HandshakeChannel, message: Message.Certificate) {
+const serverChain = function* (flight: HandshakeChannel, message: Message.Certificate) {
   if (message.context.length > 0) {
     return yield* flight.fail("IllegalParameter", "a Certificate with a context during the handshake")
   }
@@ -337,10 +334,10 @@ const serverChain = Effect.fnUntraced(function* (flight: HandshakeChannel, messa
   return Arr.isNonEmptyReadonlyArray(chain)
     ? chain
     : yield* flight.fail("MalformedMessage", "the server showed no certificate")
-})
+}
 
 /** Shows a certificate the server can use, or says that there is none. */
-const authenticate = Effect.fnUntraced(function* (
+const authenticate = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   request: Message.CertificateRequest
@@ -364,4 +361,4 @@ const authenticate = Effect.fnUntraced(function* (
   }
   yield* Auth.provePossession(flight, chosen.value, request.context)
   return Option.some(chosen.value.scheme)
-})
+}

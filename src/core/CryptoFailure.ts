@@ -3,12 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import * as PublicKeys from "../schema/PublicKey.ts"
 import { CryptoError } from "./CryptoProvider.ts"
 import { isKeyFor } from "./PrivateKey.ts"
+import * as Step from "./Step.ts"
 
 /**
  * An operation of a provider by what it throws: a `CryptoError` is that failure, anything else is `Failed`.
@@ -17,7 +18,7 @@ import { isKeyFor } from "./PrivateKey.ts"
  * @category constructors
  */
 export const attempt = <A>(operation: string, evaluate: () => A): Effect.Effect<A, CryptoError> =>
-  Effect.try({ try: evaluate, catch: from("Failed", operation) })
+  Step.attempt(evaluate, from("Failed", operation))
 
 /**
  * Makes a `CryptoError` of whatever was thrown, one that is a `CryptoError` already stays.

@@ -10,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Alert from "../schema/Alert.ts"
+import { concat } from "../schema/Bytes.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as ContentType from "../schema/ContentType.ts"
 import type { HandshakeMessage } from "../schema/HandshakeMessage.ts"
@@ -27,6 +28,7 @@ import type { KeySchedule, TrafficSecret } from "./KeySchedule.ts"
 import { RecordProtection } from "./RecordProtection.ts"
 import { RecordReader } from "./RecordReader.ts"
 import { RecordWriter } from "./RecordWriter.ts"
+import * as Step from "./Step.ts"
 import { Transcript } from "./Transcript.ts"
 import type { Duplex } from "./Transport.ts"
 
@@ -78,6 +80,8 @@ export class HandshakeChannel {
   readonly #reassembly: HandshakeReassembly
   readonly #trace: HandshakeTraceService | undefined
   #outgoing: Array<Uint8Array> = []
+  /** Messages of the flight that the keys of now will protect, in as few records as they need. */
+  #unsealed: Array<Uint8Array> = []
   #ahead: { readonly message: HandshakeMessage; readonly bytes: Uint8Array } | undefined
   #changeCipherSpecs = 0
   #warnings = 0
@@ -120,72 +124,82 @@ export class HandshakeChannel {
 
   /** The next message, which must be of one of these tags; it is then part of the transcript. */
   expect<T extends HandshakeMessage["_tag"]>(...tags: ReadonlyArray<T>): Effect.Effect<MessageOf<T>, TlsError> {
-    return Effect.flatMap(this.#peek, (next) =>
-      (tags as ReadonlyArray<string>).includes(next.message._tag)
-        ? this.#accept<T>(next)
-        : this.fail("UnexpectedMessage", `${next.message._tag} came where ${tags.join(" or ")} is due`)
+    return new Step.Step(() =>
+      this.#whenNext((message) =>
+        (tags as ReadonlyArray<string>).includes(message._tag)
+          ? this.#accept<T>()
+          : this.fail("UnexpectedMessage", `${message._tag} came where ${tags.join(" or ")} is due`)
+      )
     )
   }
 
   /** The next message if it is of this tag; otherwise it stays for whoever expects it. */
   optional<T extends HandshakeMessage["_tag"]>(tag: T): Effect.Effect<Option.Option<MessageOf<T>>, TlsError> {
-    return Effect.flatMap(this.#peek, (next) =>
-      next.message._tag === tag ? Effect.asSome(this.#accept<T>(next)) : Effect.succeedNone
+    return new Step.Step(() =>
+      this.#whenNext((message): Effect.Effect<Option.Option<MessageOf<T>>, TlsError> => {
+        if (message._tag !== tag) return Effect.succeedNone
+        const accepted = this.#accept<T>()
+        return Exit.map(accepted, Option.some)
+      })
     )
   }
 
-  #accept<T extends HandshakeMessage["_tag"]>(next: {
-    readonly message: HandshakeMessage
-    readonly bytes: Uint8Array
-  }): Effect.Effect<MessageOf<T>, TlsError> {
-    return Effect.suspend(() => {
-      const rules = { limits: this.limits, phase: this.phase, offered: this.offered }
-      const wrong = checkMessage(next.message, rules)
-      if (wrong !== undefined) return Effect.fail(wrong)
-      this.#ahead = undefined
-      this.transcript.add(next.bytes)
-      return Effect.succeed(next.message as MessageOf<T>)
-    })
+  /** What is done with the next message: at once when it is here. */
+  #whenNext<A>(use: (message: HandshakeMessage) => Effect.Effect<A, TlsError>): Effect.Effect<A, TlsError> {
+    const wrong = this.#look()
+    if (wrong !== undefined) return Exit.fail(wrong)
+    return this.#ahead === undefined ? Effect.flatMap(this.#fill, () => this.#whenNext(use)) : use(this.#ahead.message)
   }
 
-  readonly #peek: Effect.Effect<{ readonly message: HandshakeMessage; readonly bytes: Uint8Array }, TlsError> =
-    Effect.suspend(() => {
-      while (this.#ahead === undefined) {
-        const bytes = this.#reassembly.next(this.phase)
-        if (bytes instanceof HandshakeError) return Effect.fail(bytes)
-        if (bytes !== undefined) {
-          const message = this.#decode(bytes)
-          if (message instanceof HandshakeError) return Effect.fail(message)
-          this.#ahead = { message, bytes }
-          break
-        }
-        const record = this.reader.next()
-        if (record instanceof HandshakeError) return Effect.fail(record)
-        if (record === undefined) return Effect.zipRight(this.#fill, this.#peek)
-        const wrong = this.#take(record)
-        if (wrong !== undefined) return Effect.fail(wrong)
+  /** Takes the message that `#look` found. */
+  #accept<T extends HandshakeMessage["_tag"]>(): Exit.Exit<MessageOf<T>, TlsError> {
+    const { bytes, message } = this.#ahead!
+    const wrong = checkMessage(message, { limits: this.limits, phase: this.phase, offered: this.offered })
+    if (wrong !== undefined) return Exit.fail(wrong)
+    this.#ahead = undefined
+    this.transcript.add(bytes)
+    return Exit.succeed(message as MessageOf<T>)
+  }
+
+  /** Looks for the next message in what has come, and leaves it in `#ahead` if it is whole. */
+  #look(): TlsError | undefined {
+    while (this.#ahead === undefined) {
+      const bytes = this.#reassembly.next(this.phase)
+      if (bytes instanceof HandshakeError) return bytes
+      if (bytes !== undefined) {
+        const message = this.#decode(bytes)
+        if (message instanceof HandshakeError) return message
+        this.#ahead = { message, bytes }
+        break
       }
-      return Effect.succeed(this.#ahead)
-    })
+      const record = this.reader.next()
+      if (record instanceof HandshakeError) return record
+      if (record === undefined) break
+      const wrong = this.#take(record)
+      if (wrong !== undefined) return wrong
+    }
+    return undefined
+  }
 
   readonly #fill: Effect.Effect<void, TlsError> = Effect.suspend(() =>
-    Effect.flatMap(this.#located(this.duplex.pull), (chunk): Effect.Effect<void, TlsError> => {
-      if (Option.isNone(chunk)) {
-        return this.#warnings > 0
-          ? Effect.fail(new AlertError({ description: userCanceled, phase: this.phase }))
-          : Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
+    Effect.matchEffect(this.duplex.pull, {
+      onFailure: (error) => Effect.fail(this.#located(error)),
+      onSuccess: (chunk): Effect.Effect<void, TlsError> => {
+        if (Option.isNone(chunk)) {
+          return this.#warnings > 0
+            ? Effect.fail(new AlertError({ description: userCanceled, phase: this.phase }))
+            : Effect.fail(new TruncationError({ phase: this.phase, bytesReceived: 0 }))
+        }
+        this.reader.push(chunk.value)
+        return Effect.void
       }
-      this.reader.push(chunk.value)
-      return Effect.void
     })
   )
 
   /** A transport does not know how far we are; its errors during the handshake say so. */
-  #located<A>(effect: Effect.Effect<A, TransportError>): Effect.Effect<A, TransportError> {
-    return Effect.mapError(effect, ({ cause, code, message, operation, reason }) => {
-      const details = { ...(code === undefined ? {} : { code }), ...(cause === undefined ? {} : { cause }) }
-      return new TransportError({ reason, operation, message, phase: this.phase, ...details })
-    })
+  #located({ cause, code, message, operation, reason }: TransportError): TransportError {
+    const details = { ...(code === undefined ? {} : { code }), ...(cause === undefined ? {} : { cause }) }
+    return new TransportError({ reason, operation, message, phase: this.phase, ...details })
   }
 
   #decode(bytes: Uint8Array): HandshakeMessage | HandshakeError {
@@ -245,8 +259,18 @@ export class HandshakeChannel {
     const bytes = encode(message)
     this.transcript.add(bytes)
     this.trace({ _tag: "MessageSent", message, length: bytes.length })
-    this.#outgoing.push(this.writer.write(ContentType.handshake, bytes, version))
+    if (this.writer.isProtected) this.#unsealed.push(bytes)
+    else this.#outgoing.push(this.writer.write(ContentType.handshake, bytes, version))
     return bytes
+  }
+
+  /** Seals what was sent under the keys of now. */
+  #seal(): void {
+    if (this.#unsealed.length === 0) return
+    const [first] = this.#unsealed
+    const content = this.#unsealed.length === 1 ? first! : concat(this.#unsealed)
+    this.#unsealed = []
+    this.#outgoing.push(this.writer.write(ContentType.handshake, content))
   }
 
   /** Adds the ChangeCipherSpec that makes the flight look like TLS 1.2 to middleboxes (RFC 9846 §D.4). */
@@ -259,28 +283,25 @@ export class HandshakeChannel {
    * Sends the flight in one write, and does not wait for room: a peer may read no further before it has written its
    * own flight, for which it may need us to read. What then fails is seen by the next read or write.
    */
-  readonly flush: Effect.Effect<void, TlsError> = Effect.suspend(() => {
-    if (this.#outgoing.length === 0) return Effect.void
-    const write = this.#located(this.duplex.write(this.#takeOutgoing()))
+  readonly flush: Effect.Effect<void, TlsError> = new Step.Step((): Effect.Effect<void, TlsError> => {
+    const flight = this.#takeOutgoing()
+    if (flight.length === 0) return Effect.void
+    const write = Step.begin(this.duplex.write(flight))
+    if (Step.successOf(write) !== undefined) return Effect.void
     return Effect.flatMap(Effect.runtime(), (runtime) => {
       // Started at once, so that nothing else is written before it.
-      const exit = Runtime.runFork(runtime)(write, { immediate: true }).unsafePoll()
+      const exit = Runtime.runFork(runtime)(
+        Effect.mapError(write, (error) => this.#located(error)),
+        { immediate: true }
+      ).unsafePoll()
       return exit !== null && Exit.isFailure(exit) ? exit : Effect.void
     })
   })
 
   #takeOutgoing(): Uint8Array {
+    this.#seal()
     const [first] = this.#outgoing
-    if (this.#outgoing.length === 1) {
-      this.#outgoing = []
-      return first!
-    }
-    const flight = new Uint8Array(this.#outgoing.reduce((length, part) => length + part.length, 0))
-    let at = 0
-    for (const part of this.#outgoing) {
-      flight.set(part, at)
-      at += part.length
-    }
+    const flight = this.#outgoing.length === 1 ? first! : concat(this.#outgoing)
     this.#outgoing = []
     return flight
   }
@@ -299,6 +320,7 @@ export class HandshakeChannel {
   }
 
   #sendAlert(description: Alert.AlertDescription): void {
+    this.#seal()
     this.trace({ _tag: "AlertSent", description })
     this.#outgoing.push(
       this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(description), description }))
@@ -308,15 +330,23 @@ export class HandshakeChannel {
   // -- keys -----------------------------------------------------------------------------------------------------------
 
   /** Fails unless all that the peer's records hold so far has been expected: keys change between records only. */
-  readonly boundary: Effect.Effect<void, HandshakeError> = Effect.suspend(() =>
+  readonly boundary: Effect.Effect<void, HandshakeError> = new Step.Step((): Effect.Effect<void, HandshakeError> =>
     this.#ahead !== undefined || this.#reassembly.pending
       ? this.fail("UnexpectedMessage", "a handshake message crosses a change of keys")
       : Effect.void
   )
 
   /** Opens records with this secret's keys from the next record on. Bytes of a message begun under the old are fatal. */
-  changeReadKeys(schedule: KeySchedule, secret: TrafficSecret, stage: "handshake" | "application") {
-    return Effect.map(this.boundary, () => this.unsafeChangeReadKeys(schedule, secret, stage))
+  changeReadKeys(
+    schedule: KeySchedule,
+    secret: TrafficSecret,
+    stage: "handshake" | "application"
+  ): Effect.Effect<void, HandshakeError> {
+    return new Step.Step(() => {
+      const boundary = Step.begin(this.boundary)
+      if (Step.successOf(boundary) !== undefined) this.unsafeChangeReadKeys(schedule, secret, stage)
+      return boundary
+    })
   }
 
   /** The same where the caller has seen that no message is half read. */
@@ -332,6 +362,7 @@ export class HandshakeChannel {
     secret: TrafficSecret,
     stage: "handshake" | "application"
   ): void {
+    this.#seal()
     this.writer.protect(
       new RecordProtection(this.crypto, schedule.trafficKeys(secret)),
       Math.min(suite.confidentialityLimit, this.limits.recordsPerKey)

@@ -7,6 +7,7 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type { TransportError } from "../schema/TlsError.ts"
+import * as Step from "./Step.ts"
 import type { Duplex } from "./Transport.ts"
 
 /**
@@ -49,7 +50,7 @@ export const unsafeMake = (): Inbox => {
     end ??= how
     arrived.unsafeOpen()
   }
-  const pull: Duplex["pull"] = Effect.suspend(() => {
+  const pull: Duplex["pull"] = new Step.Step((): Duplex["pull"] => {
     const chunk = chunks.shift()
     if (chunk !== undefined) {
       buffered -= chunk.length

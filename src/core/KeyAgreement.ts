@@ -10,6 +10,7 @@ import { concat } from "../schema/Bytes.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import type { Capabilities, CryptoProviderService, Encapsulation, KeyShare } from "./CryptoProvider.ts"
 import { CryptoError } from "./CryptoProvider.ts"
+import * as Step from "./Step.ts"
 
 /** ML-KEM-768: encapsulation key and ciphertext, in bytes (FIPS 203). */
 const encapsulationKeyLength = 1184
@@ -35,16 +36,14 @@ export const isSupported = (capabilities: Capabilities, group: NamedGroup.NamedG
 export const isNative = (capabilities: Capabilities, group: NamedGroup.NamedGroup): boolean =>
   capabilities.nativeGroups.has(group === NamedGroup.x25519MlKem768 ? NamedGroup.mlkem768 : group)
 
-const checkLength = (bytes: Uint8Array, expected: number, what: string): Effect.Effect<void, CryptoError> =>
+const lengthProblem = (bytes: Uint8Array, expected: number): CryptoError | undefined =>
   bytes.length === expected
-    ? Effect.void
-    : Effect.fail(
-        new CryptoError({
-          reason: "InvalidPeerInput",
-          operation: "key agreement",
-          detail: `${what} of ${bytes.length} bytes, ${expected} expected`
-        })
-      )
+    ? undefined
+    : new CryptoError({
+        reason: "InvalidPeerInput",
+        operation: "key agreement",
+        detail: `a key share of ${bytes.length} bytes, ${expected} expected`
+      })
 
 const hybrid = (mlkem: KeyShare, x25519: KeyShare): KeyShare => ({
   group: NamedGroup.x25519MlKem768,
@@ -63,26 +62,27 @@ const hybrid = (mlkem: KeyShare, x25519: KeyShare): KeyShare => ({
  * @since 0.1.0
  * @category key agreement
  */
-export const generate = Effect.fnUntraced(function* (
+export const generate = (
   crypto: CryptoProviderService,
   groups: ReadonlyArray<NamedGroup.NamedGroup>
-) {
-  const shares: Array<KeyShare> = []
-  const x25519 =
-    groups.includes(NamedGroup.x25519) || groups.includes(NamedGroup.x25519MlKem768)
-      ? yield* crypto.generateKeyShare(NamedGroup.x25519)
-      : undefined
-  for (const group of groups) {
-    if (group === NamedGroup.x25519MlKem768) {
-      shares.push(hybrid(yield* crypto.generateKeyShare(NamedGroup.mlkem768), x25519!))
-    } else if (group === NamedGroup.x25519) {
-      shares.push(x25519!)
-    } else {
-      shares.push(yield* crypto.generateKeyShare(group))
+): Effect.Effect<ReadonlyArray<KeyShare>, CryptoError> =>
+  Step.gen(function* () {
+    const shares: Array<KeyShare> = []
+    const x25519 =
+      groups.includes(NamedGroup.x25519) || groups.includes(NamedGroup.x25519MlKem768)
+        ? yield* crypto.generateKeyShare(NamedGroup.x25519)
+        : undefined
+    for (const group of groups) {
+      if (group === NamedGroup.x25519MlKem768) {
+        shares.push(hybrid(yield* crypto.generateKeyShare(NamedGroup.mlkem768), x25519!))
+      } else if (group === NamedGroup.x25519) {
+        shares.push(x25519!)
+      } else {
+        shares.push(yield* crypto.generateKeyShare(group))
+      }
     }
-  }
-  return shares as ReadonlyArray<KeyShare>
-})
+    return shares
+  })
 
 /**
  * A server's answer to a client's share.
@@ -90,20 +90,22 @@ export const generate = Effect.fnUntraced(function* (
  * @since 0.1.0
  * @category key agreement
  */
-export const encapsulate = Effect.fnUntraced(function* (
+export const encapsulate = (
   crypto: CryptoProviderService,
   group: NamedGroup.NamedGroup,
   peerShare: Uint8Array
-) {
-  yield* checkLength(peerShare, NamedGroup.info(group)!.clientShare, "a key share")
-  if (group !== NamedGroup.x25519MlKem768) return yield* crypto.encapsulate(group, peerShare)
-  const mlkem = yield* crypto.encapsulate(NamedGroup.mlkem768, peerShare.subarray(0, encapsulationKeyLength))
-  const x25519 = yield* crypto.encapsulate(NamedGroup.x25519, peerShare.subarray(encapsulationKeyLength))
-  return {
-    publicKey: concat([mlkem.publicKey, x25519.publicKey]),
-    sharedSecret: concat([mlkem.sharedSecret, x25519.sharedSecret])
-  } satisfies Encapsulation as Encapsulation
-})
+): Effect.Effect<Encapsulation, CryptoError> =>
+  Step.gen(function* () {
+    const wrong = lengthProblem(peerShare, NamedGroup.info(group)!.clientShare)
+    if (wrong !== undefined) return yield* Effect.fail(wrong)
+    if (group !== NamedGroup.x25519MlKem768) return yield* crypto.encapsulate(group, peerShare)
+    const mlkem = yield* crypto.encapsulate(NamedGroup.mlkem768, peerShare.subarray(0, encapsulationKeyLength))
+    const x25519 = yield* crypto.encapsulate(NamedGroup.x25519, peerShare.subarray(encapsulationKeyLength))
+    return {
+      publicKey: concat([mlkem.publicKey, x25519.publicKey]),
+      sharedSecret: concat([mlkem.sharedSecret, x25519.sharedSecret])
+    }
+  })
 
 /**
  * The secret of a client's share and the server's answer to it.
@@ -111,8 +113,7 @@ export const encapsulate = Effect.fnUntraced(function* (
  * @since 0.1.0
  * @category key agreement
  */
-export const decapsulate = (share: KeyShare, peerShare: Uint8Array): Effect.Effect<Uint8Array, CryptoError> =>
-  Effect.zipRight(
-    checkLength(peerShare, NamedGroup.info(share.group)!.serverShare, "a key share"),
-    share.decapsulate(peerShare)
-  )
+export const decapsulate = (share: KeyShare, peerShare: Uint8Array): Effect.Effect<Uint8Array, CryptoError> => {
+  const wrong = lengthProblem(peerShare, NamedGroup.info(share.group)!.serverShare)
+  return wrong === undefined ? share.decapsulate(peerShare) : Effect.fail(wrong)
+}

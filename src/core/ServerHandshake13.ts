@@ -42,6 +42,7 @@ import * as KeyAgreement from "./KeyAgreement.ts"
 import type { KeyLogService } from "./KeyLog.ts"
 import * as KeyLog from "./KeyLog.ts"
 import * as KeySchedule from "./KeySchedule.ts"
+import * as Step from "./Step.ts"
 
 /**
  * @since 0.1.0
@@ -105,7 +106,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   const handshakeSecret = schedule.handshake(schedule.early(), agreed.sharedSecret)
   const handshakeTraffic = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
   const log = (label: KeyLog.KeyLogLabel, secret: Uint8Array) =>
-    keyLog === undefined ? Effect.void : keyLog.write(KeyLog.line(label, hello.random, secret))
+    keyLog === undefined ? Step.nothing : keyLog.write(KeyLog.line(label, hello.random, secret))
   yield* log("CLIENT_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.client)
   yield* log("SERVER_HANDSHAKE_TRAFFIC_SECRET", handshakeTraffic.server)
   yield* flight.changeReadKeys(schedule, handshakeTraffic.client, "handshake")
@@ -172,7 +173,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
 })
 
 /** What every ClientHello must be, whatever it asks for. */
-const checkHello = Effect.fnUntraced(function* (flight: HandshakeChannel, hello: Message.ClientHello) {
+const checkHello = function* (flight: HandshakeChannel, hello: Message.ClientHello) {
   const versions = Extension.find(hello.extensions, "SupportedVersions")?.versions
   if (versions === undefined || !versions.includes(ProtocolVersion.tls13)) {
     const spoken = versions ?? [hello.legacyVersion]
@@ -206,23 +207,15 @@ const checkHello = Effect.fnUntraced(function* (flight: HandshakeChannel, hello:
       return yield* flight.fail("MissingExtension", "pre_shared_key without psk_key_exchange_modes")
     }
   }
-})
+}
 
-const chooseSuite = Effect.fnUntraced(function* (
-  flight: HandshakeChannel,
-  policy: HandshakePolicy,
-  hello: Message.ClientHello
-) {
+const chooseSuite = function* (flight: HandshakeChannel, policy: HandshakePolicy, hello: Message.ClientHello) {
   const suite = policy.cipherSuites.find(({ code }) => hello.cipherSuites.includes(code))
   return suite ?? (yield* flight.fail("NoSharedCipherSuite", "no cipher suite of the client's is ours"))
-})
+}
 
 /** The best group with a key share, or the best without one, which a HelloRetryRequest then asks for. */
-const chooseGroup = Effect.fnUntraced(function* (
-  flight: HandshakeChannel,
-  policy: HandshakePolicy,
-  hello: Message.ClientHello
-) {
+const chooseGroup = function* (flight: HandshakeChannel, policy: HandshakePolicy, hello: Message.ClientHello) {
   const groups = Extension.find(hello.extensions, "SupportedGroups")!.groups
   const { shares } = Extension.find(hello.extensions, "KeyShareOffer")!
   // A Set, since both lists may be as long as a ClientHello allows.
@@ -237,10 +230,10 @@ const chooseGroup = Effect.fnUntraced(function* (
   const group = shared.find(({ code }) => offered.has(code)) ?? shared[0]
   if (group === undefined) return yield* flight.fail("NoSharedGroup", "no group of the client's is ours")
   return { group, share: shares.find((share) => share.group === group.code) }
-})
+}
 
 /** Asks for another ClientHello, and checks that it changed nothing else (RFC 9846 §4.1.2). */
-const retryHello = Effect.fnUntraced(function* (
+const retryHello = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   first: Message.ClientHello,
@@ -282,7 +275,7 @@ const retryHello = Effect.fnUntraced(function* (
     return yield* flight.fail("IllegalParameter", "the second ClientHello has not just the key share asked for")
   }
   return second
-})
+}
 
 /**
  * What a second ClientHello must repeat, in bytes. What nobody here acts on may differ: padding, binders, extensions
@@ -305,17 +298,13 @@ const changing: ReadonlySet<Extension.Extension["_tag"]> = new Set([
   "Unknown"
 ])
 
-const clientShare = Effect.fnUntraced(function* (
-  flight: HandshakeChannel,
-  hello: Message.ClientHello,
-  group: NamedGroupInfo
-) {
+const clientShare = function* (flight: HandshakeChannel, hello: Message.ClientHello, group: NamedGroupInfo) {
   const share = Extension.find(hello.extensions, "KeyShareOffer")!.shares.find((entry) => entry.group === group.code)
   return share?.publicKey ?? (yield* flight.fail("IllegalParameter", `no key share of ${group.name}`))
-})
+}
 
 /** The name in server_name (RFC 6066 §3). */
-const requestedName = Effect.fnUntraced(function* (flight: HandshakeChannel, hello: Message.ClientHello) {
+const requestedName = function* (flight: HandshakeChannel, hello: Message.ClientHello) {
   const names = Extension.find(hello.extensions, "ServerName")?.names.filter(({ type }) => type === 0) ?? []
   if (names.length > 1) return yield* flight.fail("IllegalParameter", "server_name holds two host names")
   const [name] = names
@@ -324,9 +313,9 @@ const requestedName = Effect.fnUntraced(function* (flight: HandshakeChannel, hel
   // Some clients send addresses although they must not; a name that we cannot read is one that we do not serve.
   if (Either.isLeft(parsed)) return yield* flight.fail("UnrecognizedName", parsed.left.message)
   return parsed.right._tag === "DnsName" ? Option.some(parsed.right) : Option.none<ServerName.ServerName>()
-})
+}
 
-const selectProtocol = Effect.fnUntraced(function* (
+const selectProtocol = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   hello: Message.ClientHello,
@@ -352,7 +341,7 @@ const selectProtocol = Effect.fnUntraced(function* (
     return yield* flight.fail("HookFailed", `selectAlpn chose ${quoted([chosen.value])}, which was not offered`)
   }
   return chosen
-})
+}
 
 /** What a client says may be long, and need not be text. */
 const quoted = (protocols: ReadonlyArray<string>): string =>
@@ -360,7 +349,7 @@ const quoted = (protocols: ReadonlyArray<string>): string =>
     ? `${quoted(protocols.slice(0, 8))} and others`
     : protocols.map((p) => JSON.stringify(p)).join(", ")
 
-const chooseIdentity = Effect.fnUntraced(function* (
+const chooseIdentity = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   hello: Message.ClientHello,
@@ -392,7 +381,7 @@ const chooseIdentity = Effect.fnUntraced(function* (
   return Option.isSome(chosen)
     ? chosen.value
     : yield* flight.fail("NoSharedSignatureScheme", "no identity can sign with a scheme of the client's")
-})
+}
 
 const encryptedExtensions = (
   flight: HandshakeChannel,
@@ -426,7 +415,7 @@ const certificateRequest = (policy: HandshakePolicy): Message.CertificateRequest
 })
 
 /** The client's certificate: first that it owns its key, then who it is. */
-const authenticateClient = Effect.fnUntraced(function* (flight: HandshakeChannel, policy: HandshakePolicy) {
+const authenticateClient = function* (flight: HandshakeChannel, policy: HandshakePolicy) {
   const certificate = yield* flight.expect("Certificate")
   if (certificate.context.length > 0) {
     return yield* flight.fail("IllegalParameter", "a Certificate with another context than was asked for")
@@ -446,4 +435,4 @@ const authenticateClient = Effect.fnUntraced(function* (flight: HandshakeChannel
   const proof = yield* flight.expect("CertificateVerify")
   const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
   return Option.some(yield* Auth.verifyPeer(flight, policy, possession, Option.none()))
-})
+}

@@ -3,15 +3,14 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { Endpoint } from "../schema/Endpoint.ts"
 import * as ServerName from "../schema/ServerName.ts"
-import type { TlsError } from "../schema/TlsError.ts"
-import { TlsConfigError, TlsTimeoutError } from "../schema/TlsError.ts"
+import type { TlsError, TransportError } from "../schema/TlsError.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
 import { clientHandshake } from "./ClientHandshake13.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
@@ -60,16 +59,16 @@ const prepare = Effect.fnUntraced(function* (options: ConnectOptions) {
   return { crypto, policy, serverName, keyLog: yield* KeyLog }
 })
 
-const handshakeOver = (duplex: Duplex, prepared: Effect.Effect.Success<ReturnType<typeof prepare>>) => {
-  const { crypto, policy } = prepared
-  return HandshakeRunner.run({
-    role: "client",
-    duplex,
-    crypto,
-    policy,
-    handshake: (flight) => clientHandshake(flight, prepared)
-  })
-}
+const runOptions = <R>(
+  duplex: Effect.Effect<Duplex, TransportError, R>,
+  prepared: Effect.Effect.Success<ReturnType<typeof prepare>>
+): HandshakeRunner.RunOptions<R> => ({
+  role: "client",
+  duplex,
+  crypto: prepared.crypto,
+  policy: prepared.policy,
+  handshake: (flight) => clientHandshake(flight, prepared)
+})
 
 /**
  * TLS as a client over a duplex that is already open. Its owner closes it; closing the Scope sends `close_notify` and
@@ -82,10 +81,11 @@ export const over = (
   duplex: Duplex,
   options: ConnectOptions = {}
 ): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
-  Effect.flatMap(prepare(options), (prepared) => handshakeOver(duplex, prepared))
+  Effect.flatMap(prepare(options), (prepared) => HandshakeRunner.run(runOptions(Effect.succeed(duplex), prepared)))
 
 /**
- * Connects to an endpoint and runs the handshake. The connection lives in the Scope.
+ * Connects to an endpoint and runs the handshake; both together have the context's `handshakeTimeout`. The connection
+ * lives in the Scope.
  *
  * @example
  * import { Effect, Stream } from "effect"
@@ -104,17 +104,9 @@ export const connect = (
   endpoint: Endpoint,
   options: ConnectOptions = {}
 ): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Transport | Scope.Scope> =>
-  HandshakeRunner.acquire(
-    Effect.gen(function* () {
-      const transport = yield* Transport
-      const host = endpoint._tag === "TcpEndpoint" ? { serverName: endpoint.host } : {}
-      const prepared = yield* prepare({ ...host, ...options })
-      const { handshakeTimeout } = prepared.policy
-      const duplex = yield* Effect.timeoutFail(transport.connect(endpoint), {
-        duration: handshakeTimeout,
-        onTimeout: () =>
-          new TlsTimeoutError({ reason: "Dial", phase: "dial", duration: Duration.toMillis(handshakeTimeout) })
-      })
-      return yield* handshakeOver(duplex, prepared)
-    })
-  )
+  Effect.flatMap(Transport, (transport) => {
+    const host = endpoint._tag === "TcpEndpoint" ? { serverName: endpoint.host } : {}
+    return Effect.flatMap(prepare({ ...host, ...options }), (prepared) =>
+      HandshakeRunner.runScoped(runOptions(transport.connect(endpoint), prepared))
+    )
+  })

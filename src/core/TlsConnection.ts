@@ -33,6 +33,8 @@ import { checkMessage } from "./ExtensionRules.ts"
 import type { HandshakeChannel } from "./HandshakeChannel.ts"
 import { HandshakeReassembly } from "./HandshakeReassembly.ts"
 import type { TrafficSecret } from "./KeySchedule.ts"
+import { Mutex } from "./Mutex.ts"
+import * as Step from "./Step.ts"
 
 /**
  * An open TLS connection. It lives in a Scope; closing that sends `close_notify`, half-closes, and lets the transport
@@ -85,8 +87,8 @@ class Connection implements TlsConnection {
   readonly #established: Established
   readonly #scope: Scope.Scope
   readonly #reassembly: HandshakeReassembly
-  readonly #reading = Effect.unsafeMakeSemaphore(1)
-  readonly #writing = Effect.unsafeMakeSemaphore(1)
+  readonly #reading = new Mutex()
+  readonly #writing = new Mutex()
   #readSecret: TrafficSecret
   #writeSecret: TrafficSecret
   /** How reading ended: `None` by `close_notify`. */
@@ -125,26 +127,35 @@ class Connection implements TlsConnection {
 
   // -- reading --------------------------------------------------------------------------------------------------------
 
-  get pull(): Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>> {
+  readonly pull: TlsConnection["pull"] = new Step.Step((): TlsConnection["pull"] => {
+    const now = this.#reading.isFree ? this.#available() : undefined
+    if (now !== undefined) return Step.successOf(now) ?? Effect.uninterruptible(now)
     // Uninterruptible but for the waiting inside the transport, so that no data is lost between it and us.
-    return this.#reading.withPermits(1)(Effect.uninterruptible(this.#next))
-  }
-
-  readonly #next: Effect.Effect<Chunk.Chunk<Uint8Array>, Option.Option<TlsError>> = Effect.suspend(() => {
-    const batch = this.#drain()
-    const pending = this.#answerDue && !this.#answering ? this.#answer : undefined
-    if (batch.length > 0) {
-      const data = Effect.succeed(Chunk.unsafeFromArray(batch))
-      return pending === undefined ? data : Effect.zipRight(pending, data)
-    }
-    if (this.#readEnd !== undefined) return Effect.zipRight(this.#tellPeer, Effect.fail(this.#readEnd))
-    const more = Effect.flatMap(Effect.mapError(this.#flight.duplex.pull, Option.some), (chunk) => {
-      if (Option.isSome(chunk)) this.#flight.reader.push(chunk.value)
-      else this.#endReading(new TruncationError({ phase: "connected", bytesReceived: this.#bytesReceived }))
-      return this.#next
-    })
-    return pending === undefined ? more : Effect.zipRight(pending, more)
+    return this.#reading.withLock(Effect.uninterruptible(this.#next))
   })
+
+  readonly #next: TlsConnection["pull"] = Effect.suspend(
+    () =>
+      this.#available() ??
+      Effect.matchEffect(this.#flight.duplex.pull, {
+        onFailure: (error) => Effect.fail(Option.some(error)),
+        onSuccess: (chunk) => {
+          if (Option.isSome(chunk)) this.#flight.reader.push(chunk.value)
+          else this.#endReading(new TruncationError({ phase: "connected", bytesReceived: this.#bytesReceived }))
+          return this.#next
+        }
+      })
+  )
+
+  /** What there is to read, or that there is an end; `undefined` when more has to come for that. */
+  #available(): TlsConnection["pull"] | undefined {
+    const batch = this.#drain()
+    const data = batch.length > 0 ? Effect.succeed(Chunk.unsafeFromArray(batch)) : undefined
+    const result =
+      data ?? (this.#readEnd === undefined ? undefined : Effect.zipRight(this.#tellPeer, Effect.fail(this.#readEnd)))
+    if (!this.#answerDue || this.#answering) return result
+    return Effect.zipRight(this.#answer, result ?? this.#next)
+  }
 
   get stream(): Stream.Stream<Uint8Array, TlsError> {
     return Stream.repeatEffectChunkOption(this.pull)
@@ -276,8 +287,15 @@ class Connection implements TlsConnection {
   // -- writing --------------------------------------------------------------------------------------------------------
 
   // Properties, not methods: whoever takes them out of the connection need not bind them.
-  readonly write = (bytes: Uint8Array): Effect.Effect<void, TlsError> =>
-    bytes.length === 0 ? Effect.void : this.#writing.withPermits(1)(this.#writeFrom(bytes, 0))
+  readonly write = (bytes: Uint8Array): Effect.Effect<void, TlsError> => {
+    if (bytes.length === 0) return Effect.void
+    return new Step.Step((): Effect.Effect<void, TlsError> => {
+      if (bytes.length > batchLength || !this.#writing.isFree) return this.#writing.withLock(this.#writeFrom(bytes, 0))
+      const written = Step.begin(this.#writeFrom(bytes, 0))
+      // Whoever comes next waits until there is room for this.
+      return Step.successOf(written) ?? this.#writing.withLock(written)
+    })
+  }
 
   get sink(): Sink.Sink<void, Uint8Array, never, TlsError> {
     return Sink.forEachChunk((chunk: Chunk.Chunk<Uint8Array>) =>
@@ -286,11 +304,11 @@ class Connection implements TlsConnection {
   }
 
   #writeFrom(bytes: Uint8Array, at: number): Effect.Effect<void, TlsError> {
-    return Effect.suspend(() => {
+    return new Step.Step((): Effect.Effect<void, TlsError> => {
       const closed = this.#cannotWrite()
       if (closed !== undefined) return Effect.fail(closed)
       const end = Math.min(bytes.length, at + batchLength)
-      const written = this.#flight.duplex.write(this.#seal(bytes.subarray(at, end)))
+      const written = Step.begin(this.#flight.duplex.write(this.#seal(bytes.subarray(at, end))))
       return end < bytes.length ? Effect.zipRight(written, this.#writeFrom(bytes, end)) : written
     })
   }
@@ -346,7 +364,7 @@ class Connection implements TlsConnection {
    */
   readonly #answer: Effect.Effect<void> = Effect.suspend(() => {
     this.#answering = true
-    const answer = this.#writing.withPermits(1)(
+    const answer = this.#writing.withLock(
       Effect.suspend(() => {
         if (!this.#answerDue || this.#cannotWrite() !== undefined) return Effect.void
         return Effect.ignore(this.#flight.duplex.write(this.#takeKeyUpdate()!))
@@ -359,7 +377,7 @@ class Connection implements TlsConnection {
   })
 
   readonly updateKeys = (options?: { readonly requestPeer?: boolean }): Effect.Effect<void, TlsError> =>
-    this.#writing.withPermits(1)(
+    this.#writing.withLock(
       Effect.suspend(() => {
         const closed = this.#cannotWrite()
         if (closed !== undefined) return Effect.fail(closed)
@@ -371,7 +389,7 @@ class Connection implements TlsConnection {
     )
 
   get end(): Effect.Effect<void, TlsError> {
-    return this.#writing.withPermits(1)(
+    return this.#writing.withLock(
       Effect.suspend(() => {
         if (this.#failure !== undefined) return Effect.fail(this.#failure)
         if (this.#writeEnded) return Effect.void
@@ -407,16 +425,17 @@ class Connection implements TlsConnection {
 }
 
 /**
- * Opens the connection of a finished handshake in the current Scope.
+ * Opens the connection of a finished handshake in a Scope.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const open = (
   flight: HandshakeChannel,
-  established: Established
-): Effect.Effect<TlsConnection, never, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => {
+  established: Established,
+  scope: Scope.Scope
+): Effect.Effect<TlsConnection> =>
+  Effect.suspend(() => {
     const connection = new Connection(flight, established, scope)
     return Effect.as(Scope.addFinalizer(scope, connection.close), connection)
   })

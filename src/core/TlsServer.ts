@@ -3,22 +3,21 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as PubSub from "effect/PubSub"
-import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import * as Defaults from "../schema/Defaults.ts"
 import type { Endpoint } from "../schema/Endpoint.ts"
-import type { TlsError } from "../schema/TlsError.ts"
-import { TlsConfigError, TransportError } from "../schema/TlsError.ts"
+import type { TlsError, TransportError } from "../schema/TlsError.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
 import { KeyLog } from "./KeyLog.ts"
@@ -88,24 +87,25 @@ export const over = (
   duplex: Duplex,
   options: { readonly context: SecureContext.SecureContext }
 ): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => overIn(scope, duplex, options))
+
+const overIn = (
+  scope: Scope.Scope,
+  duplex: Duplex,
+  options: { readonly context: SecureContext.SecureContext }
+): Effect.Effect<TlsConnection, TlsError, CryptoProvider> =>
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
     const policy = yield* SecureContext.resolve(options.context, crypto, "server")
     const keyLog = yield* KeyLog
-    return yield* HandshakeRunner.run({
+    return yield* HandshakeRunner.runIn(scope, {
       role: "server",
-      duplex,
+      duplex: Effect.succeed(duplex),
       crypto,
       policy,
       handshake: (flight) => serverHandshake(flight, { policy, keyLog })
     })
   })
-
-const acceptFailed = (message: string, cause: unknown) =>
-  new TransportError({ reason: "Other", operation: "accept", message, cause, phase: "listen" })
-
-/** After a failed `accept`, such as one for want of file descriptors: not at once, and not for ever later. */
-const acceptAgain = Schedule.union(Schedule.exponential("5 millis"), Schedule.spaced("1 second"))
 
 /**
  * Listens, and runs `handler` for every connection until the Scope closes: then it accepts no more, waits for the
@@ -149,24 +149,21 @@ export const serve = <E, R>(
       scope: Scope.CloseableScope
     ): Effect.Effect<void, never, CryptoProvider | Exclude<R, Scope.Scope>> =>
       Effect.uninterruptibleMask((restore) =>
-        Effect.gen(function* () {
-          const opened = yield* restore(Scope.extend(over(duplex, options), scope)).pipe(
-            Effect.either,
-            Effect.ensuring(handshakes.release(1))
-          )
-          if (Either.isRight(opened)) {
-            yield* restore(Scope.extend(options.handler(opened.right), scope)) as Effect.Effect<
-              unknown,
-              E,
-              Exclude<R, Scope.Scope>
-            >
-          } else {
+        Effect.matchCauseEffect(restore(overIn(scope, duplex, options)), {
+          onSuccess: (connection) =>
+            Effect.zipRight(handshakes.release(1), restore(Scope.extend(options.handler(connection), scope))),
+          onFailure: (cause) => {
+            const failed = Exit.failCause(cause)
             // Whoever is told may take any time; the connection does not wait for that.
-            yield* Scope.close(scope, Exit.fail(opened.left))
-            yield* restore(report({ error: opened.left, remoteAddress: duplex.remoteAddress }))
+            const closed = Effect.zipRight(handshakes.release(1), Scope.close(scope, failed))
+            const error = Cause.failureOption(cause)
+            return Option.isNone(error)
+              ? Effect.zipRight(closed, failed)
+              : Effect.zipRight(closed, restore(report({ error: error.value, remoteAddress: duplex.remoteAddress })))
           }
-        }).pipe(Effect.onExit((exit) => Scope.close(scope, exit)))
+        })
       ).pipe(
+        Effect.onExit((exit) => Scope.close(scope, exit)),
         Effect.catchAllCause((cause) => Effect.logWarning("a connection's handler failed", cause)),
         // Whatever region `serve` runs in: closing must be able to interrupt handlers.
         Effect.interruptible
@@ -176,27 +173,37 @@ export const serve = <E, R>(
       Effect.zipRight(PubSub.publish(failures, failure), options.onHandshakeFailure?.(failure) ?? Effect.void)
 
     const acceptOne = Effect.uninterruptibleMask((restore) =>
-      Effect.gen(function* () {
-        yield* restore(handshakes.take(1))
-        const scope = yield* Scope.make()
-        const duplex = yield* restore(Scope.extend(listener.accept, scope)).pipe(
-          Effect.catchAllDefect((cause) => acceptFailed("a defect in the transport", cause)),
-          Effect.onError((cause) => Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), handshakes.release(1)))
+      Effect.flatMap(restore(handshakes.take(1)), () =>
+        Effect.flatMap(Scope.make(), (scope) =>
+          Effect.matchCauseEffect(restore(Scope.extend(listener.accept, scope)), {
+            onSuccess: (duplex) => Effect.sync(() => fork(serveOne(duplex, scope))),
+            onFailure: (cause) =>
+              Effect.zipRight(
+                Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), handshakes.release(1)),
+                Effect.failCause(cause)
+              )
+          })
         )
-        fork(serveOne(duplex, scope))
+      )
+    )
+    // Until the listener is closed. A failed `accept`, such as one for want of file descriptors, is tried again: not at
+    // once, and not for ever later.
+    const acceptAll = (failuresInARow: number): Effect.Effect<void> => {
+      let failed = failuresInARow
+      const accepted = Effect.map(acceptOne, () => {
+        failed = 0
       })
-    )
-    yield* acceptOne.pipe(
-      Effect.tapError((error) =>
-        error.reason === "Closed" ? Effect.void : Effect.logWarning("accepting a connection failed", error)
-      ),
-      Effect.retry({ schedule: acceptAgain, while: (error) => error.reason !== "Closed" }),
-      // Until the listener is closed.
-      Effect.forever,
-      Effect.ignore,
-      Effect.interruptible,
-      Effect.forkIn(listening)
-    )
+      return Effect.catchAllCause(Effect.forever(accepted), (cause) => {
+        const failure = Cause.failureOption(cause)
+        if (Option.isSome(failure) ? failure.value.reason === "Closed" : Cause.isInterrupted(cause)) return Effect.void
+        const pause = Math.min(5 * 2 ** failed, 1000)
+        return Effect.logWarning("accepting a connection failed", cause).pipe(
+          Effect.zipRight(Effect.sleep(pause)),
+          Effect.zipRight(Effect.suspend(() => acceptAll(failed + 1)))
+        )
+      })
+    }
+    yield* acceptAll(0).pipe(Effect.interruptible, Effect.forkIn(listening))
     return {
       address: listener.address,
       handshakeFailures: Stream.fromPubSub(failures),

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Step from "../core/Step.ts"
 import { type Duplex, type Listener, Transport, type TransportService } from "../core/Transport.ts"
 import { type Endpoint, TcpEndpoint } from "../schema/Endpoint.ts"
 import { TransportError } from "../schema/TlsError.ts"
@@ -131,7 +132,7 @@ class Pipe {
     this.writable.unsafeOpen()
   }
 
-  readonly pull: Effect.Effect<Option.Option<Uint8Array>, TransportError> = Effect.suspend(() => {
+  readonly pull: Duplex["pull"] = new Step.Step((): Duplex["pull"] => {
     if (this.readerClosed) return Effect.fail(closedError("read"))
     const first = this.chunks[0]
     if (first !== undefined) {
@@ -152,13 +153,13 @@ class Pipe {
     return this.pullLater
   })
 
-  private readonly pullLater: Effect.Effect<Option.Option<Uint8Array>, TransportError> = Effect.flatMap(
+  private readonly pullLater: Duplex["pull"] = Effect.flatMap(
     Effect.interruptible(this.readable.await),
     () => this.pull
   )
 
   readonly write = (bytes: Uint8Array): Effect.Effect<void, TransportError> =>
-    Effect.suspend(() => {
+    new Step.Step((): Effect.Effect<void, TransportError> => {
       const refusal = this.refusal()
       if (refusal !== undefined) return Effect.fail(refusal)
       this.carry(bytes)

@@ -19,6 +19,7 @@ import * as Crypto from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as CryptoFailure from "../core/CryptoFailure.ts"
 import type { CryptoError, Encapsulation, KeyShare } from "../core/CryptoProvider.ts"
+import * as Step from "../core/Step.ts"
 import type { EcCurve } from "../schema/Algorithms.ts"
 import * as Der from "../schema/Der.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
@@ -341,7 +342,7 @@ const agree = (group: NamedGroup.NamedGroup, dh: DiffieHellman, pair: Pair, peer
 const toKeyShare = (group: NamedGroup.NamedGroup, dh: DiffieHellman, pair: Pair): KeyShare => ({
   group,
   publicKey: pair.publicKey,
-  decapsulate: (peer) => Effect.try({ try: () => agree(group, dh, pair, peer), catch: peerFailure(group) })
+  decapsulate: (peer) => Step.attempt(() => agree(group, dh, pair, peer), peerFailure(group))
 })
 
 const mlKemKeyShare = (seed?: Uint8Array): Effect.Effect<KeyShare, CryptoError> =>
@@ -425,14 +426,11 @@ export const encapsulate = (
   }
   const dh = diffieHellman.get(group)
   if (dh === undefined) return unknownGroup("encapsulate", group)
-  return Effect.try({
-    try: () => {
-      // Before a key of our own is generated: a share that is none should cost us little.
-      const problem = dh.problem(peer)
-      if (problem !== undefined) throw CryptoFailure.invalidPeerInput("encapsulate", problem)
-      const pair = dh.generate()
-      return { publicKey: pair.publicKey, sharedSecret: pair.agree(peer) }
-    },
-    catch: peerFailure(group)
-  })
+  return Step.attempt(() => {
+    // Before a key of our own is generated: a share that is none should cost us little.
+    const problem = dh.problem(peer)
+    if (problem !== undefined) throw CryptoFailure.invalidPeerInput("encapsulate", problem)
+    const pair = dh.generate()
+    return { publicKey: pair.publicKey, sharedSecret: pair.agree(peer) }
+  }, peerFailure(group))
 }

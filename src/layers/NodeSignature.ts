@@ -17,6 +17,7 @@ import { BoundedCache } from "../core/BoundedCache.ts"
 import * as CryptoFailure from "../core/CryptoFailure.ts"
 import type { CryptoError, KeyType } from "../core/CryptoProvider.ts"
 import * as PrivateKey from "../core/PrivateKey.ts"
+import * as Step from "../core/Step.ts"
 import type { EcCurve, HashAlgorithm, SignatureAlgorithm } from "../schema/Algorithms.ts"
 import * as Bytes from "../schema/Bytes.ts"
 import * as Der from "../schema/Der.ts"
@@ -116,13 +117,13 @@ export const verify = (
   data: Uint8Array,
   signature: Uint8Array
 ): Effect.Effect<boolean, CryptoError> =>
-  Effect.try({
-    try: () => {
+  Step.attempt(
+    () => {
       CryptoFailure.requireKeyFor("verify", key, algorithm)
       return Crypto.verify(digestOf(algorithm), data, withPadding(importPublicKey(key), algorithm), signature)
     },
-    catch: CryptoFailure.from("InvalidKey", "verify")
-  })
+    CryptoFailure.from("InvalidKey", "verify")
+  )
 
 const operation = "importPrivateKey"
 

@@ -7,9 +7,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Net from "node:net"
 import type * as NodeStream from "node:stream"
+import { Signal } from "../core/Signal.ts"
+import * as Step from "../core/Step.ts"
 import { type Duplex, type Listener, Transport, type TransportService } from "../core/Transport.ts"
 import { type Endpoint, TcpEndpoint } from "../schema/Endpoint.ts"
 import type { TransportError } from "../schema/TlsError.ts"
@@ -78,9 +80,11 @@ class Connection implements Duplex {
   /** Aborted, or its Scope is closing: what still arrives is thrown away. */
   private released = false
 
-  // Conditions to wait on; whoever wakes looks at the state again.
-  private readonly readable = Effect.unsafeMakeLatch(false)
-  private readonly writable = Effect.unsafeMakeLatch(true)
+  /** There is something to pull, or an end of it. */
+  private readonly readable = new Signal()
+  /** The stream wants more, or nothing ever again. */
+  private readonly writable = new Signal()
+  private full = false
 
   constructor(stream: NodeStream.Duplex, limits: Limits) {
     this.stream = stream
@@ -100,12 +104,12 @@ class Connection implements Duplex {
     })
     stream.on("end", () => {
       this.peerEnded = true
-      this.readable.unsafeOpen()
+      this.readable.notify()
     })
     stream.on("close", () => {
       if (!(this.peerEnded && this.ended)) this.fail(closedHere)
     })
-    stream.on("drain", () => this.writable.unsafeOpen())
+    stream.on("drain", () => this.drained())
   }
 
   /** Begins to read by 'data' events: for streams that were not made with `onread`. */
@@ -128,7 +132,7 @@ class Connection implements Duplex {
     if (this.released) return true
     this.chunks.push(chunk)
     this.buffered += chunk.length
-    this.readable.unsafeOpen()
+    this.readable.notify()
     // More than, so that a stream of full reads that are pulled as they come does not pause at each.
     this.paused = this.buffered > this.limits.readAhead
     return !this.paused
@@ -144,8 +148,13 @@ class Connection implements Duplex {
 
   private fail(failure: Failure): void {
     this.failure ??= failure
-    this.readable.unsafeOpen()
-    this.writable.unsafeOpen()
+    this.readable.notify()
+    this.drained()
+  }
+
+  private drained(): void {
+    this.full = false
+    this.writable.notify()
   }
 
   private error(operation: "read" | "write"): TransportError {
@@ -157,7 +166,7 @@ class Connection implements Duplex {
     return closed(operation, this.failure === undefined ? `this side of ${name} has ended` : `${name} is closed`)
   }
 
-  readonly pull: Effect.Effect<Option.Option<Uint8Array>, TransportError> = Effect.suspend(() => {
+  readonly pull: Duplex["pull"] = new Step.Step((): Duplex["pull"] => {
     const chunk = this.chunks.shift()
     if (chunk !== undefined) {
       this.buffered -= chunk.length
@@ -170,27 +179,20 @@ class Connection implements Duplex {
     // The end comes first: what breaks after it takes nothing from what the peer sent.
     if (this.peerEnded && !this.released) return Effect.succeedNone
     if (this.failure !== undefined) return Effect.fail(this.error("read"))
-    this.readable.unsafeClose()
-    return this.pullLater
+    return Effect.flatMap(Effect.interruptible(this.readable.until(this.isReadable)), () => this.pull)
   })
 
-  private readonly pullLater: Effect.Effect<Option.Option<Uint8Array>, TransportError> = Effect.flatMap(
-    Effect.interruptible(this.readable.await),
-    () => this.pull
-  )
+  private readonly isReadable = (): boolean => this.chunks.length > 0 || this.peerEnded || this.failure !== undefined
 
   readonly write = (bytes: Uint8Array): Effect.Effect<void, TransportError> =>
-    Effect.suspend(() => {
+    new Step.Step((): Effect.Effect<void, TransportError> => {
       if (this.ended || this.failure !== undefined) return Effect.fail(this.error("write"))
       if (this.stream.write(bytes)) return Effect.void
-      this.writable.unsafeClose()
-      return this.room
+      this.full = true
+      return Effect.flatMap(Effect.interruptible(this.writable.until(() => !this.full)), () =>
+        this.failure === undefined ? Effect.void : Effect.fail(this.error("write"))
+      )
     })
-
-  private readonly room: Effect.Effect<void, TransportError> = Effect.flatMap(
-    Effect.interruptible(this.writable.await),
-    () => (this.failure === undefined ? Effect.void : Effect.fail(this.error("write")))
-  )
 
   readonly end = (last?: Uint8Array): Effect.Effect<void, TransportError> =>
     Effect.suspend(() => {
@@ -204,7 +206,7 @@ class Connection implements Duplex {
     this.ended = true
     this.stream.end(last)
     // A stream that is ending never says 'drain'.
-    this.writable.unsafeOpen()
+    this.drained()
   }
 
   readonly abort: Effect.Effect<void> = Effect.sync(() => this.drop())
@@ -257,6 +259,16 @@ class Connection implements Duplex {
   })
 }
 
+/** `Effect.acquireRelease` would carry the fiber's references to the finalizer and back, several copies of them. */
+const acquire = (
+  opened: Effect.Effect<Connection, TransportError>
+): Effect.Effect<Connection, TransportError, Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) =>
+    Effect.uninterruptible(
+      Effect.flatMap(opened, (connection) => Effect.as(Scope.addFinalizer(scope, connection.close), connection))
+    )
+  )
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Outgoing
 // ---------------------------------------------------------------------------------------------------------------------
@@ -300,7 +312,7 @@ const dial = (endpoint: Endpoint, limits: Limits): { socket: Net.Socket; connect
 const connect =
   (limits: Limits) =>
   (endpoint: Endpoint): Effect.Effect<Duplex, TransportError, Scope.Scope> =>
-    Effect.acquireRelease(
+    acquire(
       Effect.suspend(() => {
         let dialled: ReturnType<typeof dial>
         try {
@@ -309,7 +321,7 @@ const connect =
           return Effect.fail(failed("connect", endpoint, cause))
         }
         const { connection, socket } = dialled
-        const opened = Effect.async<void, TransportError>((resume) => {
+        const opened = Effect.async<Connection, TransportError>((resume) => {
           // 'close' and not 'error': only then is the socket's descriptor free again.
           const onClose = () => resume(Effect.fail(failed("connect", endpoint, connection.failure?.cause)))
           socket.once("close", onClose)
@@ -317,13 +329,14 @@ const connect =
             socket.off("close", onClose)
             connection.nameAddresses(endpoint)
             socket.resume()
-            resume(Effect.void)
+            resume(Effect.succeed(connection))
           })
         })
         // Whatever ends the waiting, the socket is either returned or gone.
-        return Effect.onError(Effect.as(Effect.interruptible(opened), connection), () => connection.abort)
-      }),
-      (connection) => connection.close
+        return Effect.catchAllCause(Effect.interruptible(opened), (cause) =>
+          Effect.zipRight(connection.abort, Effect.failCause(cause))
+        )
+      })
     )
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -406,10 +419,7 @@ class NodeListener implements Listener {
     () => this.take
   )
 
-  readonly accept: Effect.Effect<Duplex, TransportError, Scope.Scope> = Effect.acquireRelease(
-    this.take,
-    (connection) => connection.close
-  )
+  readonly accept: Effect.Effect<Duplex, TransportError, Scope.Scope> = acquire(this.take)
 
   /**
    * Does not wait for the server's 'close', which comes only after the last connection's: those live in scopes of

@@ -4,7 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import { clientHandshake } from "../../src/core/ClientHandshake13.ts"
-import type { CryptoProviderService } from "../../src/core/CryptoProvider.ts"
+import { CryptoProvider, type CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import type { Established } from "../../src/core/Established.ts"
 import type { HandshakeChannelOptions } from "../../src/core/HandshakeChannel.ts"
 import { HandshakeChannel } from "../../src/core/HandshakeChannel.ts"
@@ -381,11 +381,11 @@ const replay = async (of: Trace, role: Actor) => {
     of
   )
   const serverName = Option.some(Either.getOrThrow(ServerName.parse("server")))
-  const handshake: Effect.Effect<Established, unknown> =
+  const handshake: Effect.Effect<Established, unknown, CryptoProvider> =
     role === "client"
       ? clientHandshake(flight, { policy: own, serverName, keyLog: undefined })
       : serverHandshake(flight, { policy: own, keyLog: undefined })
-  const established = await Effect.runPromise(handshake)
+  const established = await Effect.runPromise(Effect.provideService(handshake, CryptoProvider, crypto))
   assert.strictEqual(flight.left, 0)
   return { crypto, established, flight, written: concat(written) }
 }
@@ -393,7 +393,7 @@ const replay = async (of: Trace, role: Actor) => {
 const hexOf = (records: ReadonlyArray<{ readonly bytes: Uint8Array }>) =>
   toHex(concat(records.map(({ bytes }) => bytes)))
 
-/** The records of a handshake's stream, opened; the messages of neighbouring records in one, since we send each alone. */
+/** The records of a handshake's stream, opened; the messages of neighbouring records in one, as ours may be cut into others. */
 const contents = (crypto: CryptoProviderService, secret: string, stream: Uint8Array): ReadonlyArray<string> => {
   const reader = new RecordReader(Limits.defaults)
   const found: Array<string> = []
