@@ -195,10 +195,12 @@ const accessDescriptions = (reader: Der.DerReader): ReadonlyArray<AccessDescript
 const directoryAttributes = (reader: Der.DerReader): ReadonlyArray<DirectoryAttribute> =>
   reader.sequenceOf(
     (item) =>
-      item.within(Der.Tag.Sequence, (inner) => ({
-        type: inner.oid(),
-        values: inner.sequenceOf((value) => value.element(), 1, Der.Tag.Set)
-      })),
+      item.within(Der.Tag.Sequence, (inner) => {
+        const type = inner.oid()
+        const values = inner.sequenceOf((value) => value.element(), 1, Der.Tag.Set)
+        if (!Der.isSorted(values)) inner.fail("a SET that is not in order")
+        return { type, values }
+      }),
     1
   )
 

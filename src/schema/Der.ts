@@ -380,22 +380,29 @@ export const value = (tag: number, ...contents: ReadonlyArray<Uint8Array>): Uint
  */
 export const sequence = (...items: ReadonlyArray<Uint8Array>): Uint8Array => value(Tag.Sequence, ...items)
 
+const compare = (a: Uint8Array, b: Uint8Array): number => {
+  for (let i = 0; i < Math.min(a.length, b.length); i++) {
+    if (a[i] !== b[i]) return a[i]! - b[i]!
+  }
+  return a.length - b.length
+}
+
+/**
+ * Whether encodings are in the order that DER wants of a SET OF (X.690 §11.6).
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSorted = (items: ReadonlyArray<Uint8Array>): boolean =>
+  items.every((item, i) => i === 0 || compare(items[i - 1]!, item) <= 0)
+
 /**
  * A SET OF: DER wants the items in the order of their encodings (X.690 §11.6).
  *
  * @since 0.1.0
  * @category encoding
  */
-export const setOf = (...items: ReadonlyArray<Uint8Array>): Uint8Array =>
-  value(
-    Tag.Set,
-    ...[...items].sort((a, b) => {
-      for (let i = 0; i < Math.min(a.length, b.length); i++) {
-        if (a[i] !== b[i]) return a[i]! - b[i]!
-      }
-      return a.length - b.length
-    })
-  )
+export const setOf = (...items: ReadonlyArray<Uint8Array>): Uint8Array => value(Tag.Set, ...[...items].sort(compare))
 
 /**
  * @since 0.1.0

@@ -10,6 +10,7 @@ import * as AlgorithmIdentifier from "../../src/schema/AlgorithmIdentifier.ts"
 import type { DecodeError } from "../../src/schema/ByteReader.ts"
 import * as Bytes from "../../src/schema/Bytes.ts"
 import * as Certificate from "../../src/schema/Certificate.ts"
+import { CertificateFromJson } from "../../src/schema/CertificateJson.ts"
 import * as Der from "../../src/schema/Der.ts"
 import * as DistinguishedName from "../../src/schema/DistinguishedName.ts"
 import * as GeneralName from "../../src/schema/GeneralName.ts"
@@ -17,6 +18,7 @@ import * as ObjectIdentifier from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import * as PublicKey from "../../src/schema/PublicKey.ts"
 import { hasOpenssl, workshop } from "../support/openssl.ts"
+import * as random from "./certificateArbitraries.ts"
 
 const { oids } = ObjectIdentifier
 const derOf = (pem: string): Uint8Array => new Uint8Array(new X509Certificate(pem).raw)
@@ -417,6 +419,134 @@ CN=inner, name
     const certificate = Either.getOrThrow(Certificate.decode(assemble()))
     assert.strictEqual(String(certificate), "Certificate(CN=subject, issued by CN=issuer)")
     assert.include(JSON.stringify(certificate), `"subject":"CN=subject"`)
+  })
+
+  it.prop(
+    "decoding gives back what a certificate was made of, and encoding its bytes",
+    [random.parts],
+    ([said]) => {
+      const der = random.assemble(said)
+      const certificate = Either.getOrThrow(Certificate.decode(der))
+      assert.deepStrictEqual(Schema.encodeSync(Certificate.CertificateFromDer)(certificate), der)
+      const [again] = Either.getOrThrow(Certificate.fromPem(Certificate.toPem(certificate)))
+      assert.isTrue(Equal.equals(again, certificate))
+      assert.strictEqual(BigInt(`0x${certificate.serialNumber}`), BigInt(`0x${Bytes.toHex(said.serial)}`))
+      assert.deepStrictEqual(certificate.signatureAlgorithm.der, said.algorithm)
+      assert.isTrue(certificate.issuer.equalsDer(said.issuer.der) && certificate.subject.equalsDer(said.subject.der))
+      assert.deepStrictEqual(certificate.subject.rdns, said.subject.rdns)
+      assert.deepStrictEqual(
+        [certificate.notBefore.getTime(), certificate.notAfter.getTime()],
+        [said.notBefore, said.notAfter]
+      )
+      assert.deepStrictEqual(certificate.publicKey, said.publicKey)
+      assert.deepStrictEqual(
+        certificate.extensions.map(({ critical: _critical, oid: _oid, value: _value, ...content }) => content),
+        said.extensions
+      )
+      assert.deepStrictEqual(certificate.signature, said.signature)
+    },
+    { fastCheck: { numRuns: 300 } }
+  )
+
+  const megabyte = 1 << 20
+  const lots = <A>(count: number, item: (i: number) => A): ReadonlyArray<A> =>
+    Array.from({ length: count }, (_, i) => item(i))
+  const nested = (depth: number): Uint8Array => {
+    // From the inside out each level would be copied by the next; so the headers are written from the outside in.
+    const headers = new Uint8Array(5 * depth)
+    for (let i = 0; i < depth; i++) {
+      const length = 5 * (depth - i - 1)
+      headers.set([0x30, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff], 5 * i)
+    }
+    return headers
+  }
+  const large: ReadonlyArray<readonly [string, () => Partial<typeof parts>]> = [
+    ["a serial number of a megabyte", () => ({ serial: Der.integer(new Uint8Array(megabyte).fill(0x77)) })],
+    [
+      "an RSA key of a megabyte",
+      () => ({ spki: PublicKey.rsa(new Uint8Array(megabyte).fill(0xff), Uint8Array.of(3)).spki })
+    ],
+    [
+      "100,000 attributes",
+      () => ({
+        subject: DistinguishedName.fromAttributes(lots(100_000, (i) => [oids.commonName, `${i}`] as const)).der
+      })
+    ],
+    [
+      "one attribute set of 20,000",
+      () => {
+        const attribute = (i: number) => Der.sequence(Der.oid(oids.commonName), Der.utf8String(`${i}`))
+        return { subject: Der.sequence(Der.setOf(...lots(20_000, attribute))) }
+      }
+    ],
+    [
+      "an attribute of a megabyte of spaces",
+      () => ({ subject: DistinguishedName.fromAttributes([[oids.commonName, " ".repeat(megabyte)]]).der })
+    ],
+    [
+      "an attribute of a megabyte of what RFC 4518 expands",
+      () => ({ subject: DistinguishedName.fromAttributes([[oids.commonName, "\ufdfa".repeat(megabyte / 16)]]).der })
+    ],
+    [
+      "100,000 names",
+      () => ({
+        extensions: [
+          extension(oids.subjectAltName, Der.sequence(...lots(100_000, (i) => Der.ascii(`a${i}.example`, 0x82))))
+        ]
+      })
+    ],
+    [
+      "20,000 unknown extensions",
+      () => ({
+        extensions: lots(20_000, (i) => extension(ObjectIdentifier.make(`1.2.3.${i}`), new Uint8Array()))
+      })
+    ],
+    [
+      "an other name nested 100,000 deep",
+      () => ({
+        extensions: [
+          extension(
+            oids.subjectAltName,
+            Der.sequence(Der.value(0xa0, Der.oid(oids.commonName), Der.value(0xa0, nested(100_000))))
+          )
+        ]
+      })
+    ],
+    [
+      "10,000 policies",
+      () => ({
+        extensions: [
+          extension(
+            oids.certificatePolicies,
+            Der.sequence(...lots(10_000, (i) => Der.sequence(Der.oid(ObjectIdentifier.make(`1.2.3.${i}`)))))
+          )
+        ]
+      })
+    ]
+  ]
+  it.each(large)("is not held up by %s", (_, changes) => {
+    const der = assemble(changes())
+    const start = performance.now()
+    const certificate = Either.getOrThrow(Certificate.decode(der))
+    assert.isString(String(certificate) + JSON.stringify(certificate) + certificate.subject.key)
+    Hash.hash(certificate.subject)
+    Schema.encodeSync(CertificateFromJson)(certificate)
+    // A second is a hundred times what the slowest of them takes; with a step that goes by the square, minutes.
+    assert.isBelow(performance.now() - start, 5000)
+  })
+
+  it.each<[string, () => Uint8Array, string]>([
+    ["100,000 sequences within each other", () => nested(100_000), "Integer expected, Sequence found"],
+    [
+      "a length of four gigabytes",
+      () => Uint8Array.of(0x30, 0x84, 0xff, 0xff, 0xff, 0xff),
+      "4294967295 byte(s) of content expected"
+    ],
+    ["a length without end", () => Uint8Array.of(0x30, 0x80, 0x30, 0x80, 0, 0, 0, 0), "an indefinite length"],
+    ["bytes behind it", () => Bytes.concat([assemble(), Uint8Array.of(0)]), "1 byte(s) too many"],
+    ["nothing", () => new Uint8Array(), "Sequence expected, nothing left"]
+  ])("refuses %s", (_, der, problem) => {
+    assert.include(problemOf(Certificate.decode(der())), problem)
   })
 
   const originals = [assemble(), ...roots.slice(0, 20), assemble({ extensions: [basicConstraints] })]

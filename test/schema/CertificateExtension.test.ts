@@ -10,155 +10,15 @@ import * as Certificate from "../../src/schema/Certificate.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import * as Der from "../../src/schema/Der.ts"
 import * as DerString from "../../src/schema/DerString.ts"
-import * as DistinguishedName from "../../src/schema/DistinguishedName.ts"
 import * as DistributionPoint from "../../src/schema/DistributionPoint.ts"
-import type { GeneralName } from "../../src/schema/GeneralName.ts"
 import * as GeneralNames from "../../src/schema/GeneralName.ts"
 import * as ObjectIdentifier from "../../src/schema/ObjectIdentifier.ts"
 import * as SignedCertificateTimestamp from "../../src/schema/SignedCertificateTimestamp.ts"
 import { hasOpenssl, workshop } from "../support/openssl.ts"
+import { content, text } from "./certificateArbitraries.ts"
 
 const { oids } = ObjectIdentifier
 const decode = Der.decode("Extension", CertificateExtension.read)
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Extensions at random
-// ---------------------------------------------------------------------------------------------------------------------
-
-const oid = FastCheck.array(FastCheck.nat(), { minLength: 1, maxLength: 4 }).map((arcs) =>
-  ObjectIdentifier.make(["2.999", ...arcs].join("."))
-)
-const bytes = (minLength: number, maxLength = minLength) => FastCheck.uint8Array({ minLength, maxLength })
-const ascii = FastCheck.stringMatching(/^[\x00-\x7f]{0,20}$/)
-const natural = FastCheck.oneof(
-  FastCheck.nat(300),
-  FastCheck.maxSafeNat().map((n) => n % 2 ** 48)
-)
-const optional = <A>(arbitrary: FastCheck.Arbitrary<A>) => FastCheck.option(arbitrary, { nil: undefined })
-const some = <A>(arbitrary: FastCheck.Arbitrary<A>) => FastCheck.array(arbitrary, { minLength: 1, maxLength: 3 })
-const element = bytes(0, 200).map((content) => Der.octetString(content))
-const name = some(
-  FastCheck.tuple(
-    FastCheck.constantFrom(oids.commonName, oids.organization, oids.country),
-    FastCheck.string({ minLength: 1 })
-  )
-).map(DistinguishedName.fromAttributes)
-const generalName = (form: "address" | "range"): FastCheck.Arbitrary<GeneralName> =>
-  FastCheck.oneof<Array<FastCheck.Arbitrary<GeneralName>>>(
-    FastCheck.record({ _tag: FastCheck.constant("OtherName"), type: oid, value: element }),
-    FastCheck.record({ _tag: FastCheck.constantFrom("Rfc822Name", "DnsName", "Uri"), value: ascii }),
-    FastCheck.record({ _tag: FastCheck.constant("X400Address"), der: bytes(0, 9).map((b) => Der.value(0xa3, b)) }),
-    FastCheck.record({ _tag: FastCheck.constant("EdiPartyName"), der: bytes(0, 9).map((b) => Der.value(0xa5, b)) }),
-    FastCheck.record({ _tag: FastCheck.constant("DirectoryName"), name }),
-    FastCheck.record({
-      _tag: FastCheck.constant("IpAddress"),
-      bytes: form === "address" ? FastCheck.oneof(bytes(4), bytes(16)) : FastCheck.oneof(bytes(8), bytes(32))
-    }),
-    FastCheck.record({ _tag: FastCheck.constant("RegisteredId"), oid })
-  )
-const generalNames = some(generalName("address"))
-const set = <A>(members: ReadonlyArray<A>) => FastCheck.subarray([...members]).map((list) => new Set(list))
-const text: FastCheck.Arbitrary<DerString.DerString> = FastCheck.oneof(
-  FastCheck.record({
-    tag: FastCheck.constantFrom(Der.Tag.Utf8String, Der.Tag.UniversalString),
-    value: FastCheck.fullUnicodeString()
-  }),
-  FastCheck.record({ tag: FastCheck.constant(Der.Tag.BmpString), value: FastCheck.string16bits() }),
-  FastCheck.record({ tag: FastCheck.constantFrom(Der.Tag.Ia5String, Der.Tag.VisibleString), value: ascii })
-)
-const points = some(
-  FastCheck.record({
-    name: optional(
-      FastCheck.oneof<Array<FastCheck.Arbitrary<DistributionPoint.DistributionPointName>>>(
-        generalNames.map((names) => ({ _tag: "FullName", names })),
-        FastCheck.tuple(FastCheck.constant(oids.commonName), FastCheck.string()).map((attribute) => {
-          const { der, rdns } = DistinguishedName.fromAttributes([attribute])
-          // The name is one short SEQUENCE around the SET.
-          return { _tag: "RelativeName", attributes: rdns[0]!, der: der.slice(der[1]! < 0x80 ? 2 : 3) }
-        })
-      )
-    ),
-    reasons: optional(set(DistributionPoint.reasonFlags)),
-    crlIssuer: optional(generalNames)
-  }).filter(({ crlIssuer, name: place }) => crlIssuer !== undefined || place !== undefined)
-)
-const descriptions = some(FastCheck.record({ method: oid, location: generalName("address") }))
-const qualifier = FastCheck.oneof(
-  FastCheck.record({ _tag: FastCheck.constant("Cps" as const), uri: ascii }),
-  FastCheck.record({
-    _tag: FastCheck.constant("UserNotice" as const),
-    reference: optional(FastCheck.record({ organization: text, numbers: FastCheck.array(natural, { maxLength: 3 }) })),
-    text: optional(text)
-  }),
-  FastCheck.record({ _tag: FastCheck.constant("Other" as const), oid, value: element })
-)
-const timestamp = FastCheck.oneof(
-  FastCheck.record({
-    _tag: FastCheck.constant("Sct" as const),
-    logId: bytes(32),
-    timestamp: FastCheck.maxSafeNat(),
-    extensions: bytes(0, 3),
-    algorithm: FastCheck.nat(0xffff),
-    signature: bytes(0, 72)
-  }),
-  FastCheck.record({
-    _tag: FastCheck.constant("Other" as const),
-    bytes: bytes(1, 9).map((b) => Uint8Array.of(1, ...b))
-  })
-)
-
-type Arbitraries = {
-  readonly [C in CertificateExtension.Content as C["_tag"]]: FastCheck.Arbitrary<Omit<C, "_tag">>
-}
-const constraints = FastCheck.record({
-  permitted: optional(some(generalName("range"))),
-  excluded: optional(some(generalName("range")))
-})
-const arbitraries: Arbitraries = {
-  BasicConstraints: FastCheck.record({ ca: FastCheck.boolean(), pathLength: optional(natural) }),
-  KeyUsage: FastCheck.record({ usages: set(CertificateExtension.keyUsages) }),
-  ExtendedKeyUsage: FastCheck.record({ purposes: some(oid) }),
-  SubjectAltName: FastCheck.record({ names: generalNames }),
-  IssuerAltName: FastCheck.record({ names: generalNames }),
-  SubjectKeyIdentifier: FastCheck.record({ keyIdentifier: bytes(0, 20) }),
-  AuthorityKeyIdentifier: FastCheck.record({
-    keyIdentifier: optional(bytes(0, 20)),
-    issuer: optional(generalNames),
-    serialNumber: optional(FastCheck.constantFrom(Uint8Array.of(0), Uint8Array.of(0xff), Uint8Array.of(0, 0x80, 1)))
-  }),
-  NameConstraints: constraints.filter(({ excluded, permitted }) => excluded !== undefined || permitted !== undefined),
-  AuthorityInfoAccess: FastCheck.record({ descriptions }),
-  SubjectInfoAccess: FastCheck.record({ descriptions }),
-  CertificatePolicies: FastCheck.record({
-    policies: FastCheck.uniqueArray(
-      FastCheck.record({ policy: oid, qualifiers: FastCheck.array(qualifier, { maxLength: 3 }) }),
-      { minLength: 1, maxLength: 3, selector: ({ policy }) => policy }
-    )
-  }),
-  PolicyMappings: FastCheck.record({
-    mappings: some(FastCheck.record({ issuerDomainPolicy: oid, subjectDomainPolicy: oid }))
-  }),
-  PolicyConstraints: FastCheck.record({
-    requireExplicitPolicy: optional(natural),
-    inhibitPolicyMapping: optional(natural)
-  }).filter((c) => c.requireExplicitPolicy !== undefined || c.inhibitPolicyMapping !== undefined),
-  InhibitAnyPolicy: FastCheck.record({ skipCertificates: natural }),
-  CrlDistributionPoints: FastCheck.record({ points }),
-  FreshestCrl: FastCheck.record({ points }),
-  SubjectDirectoryAttributes: FastCheck.record({
-    // A SET OF has an order of its own, so of one.
-    attributes: some(FastCheck.record({ type: oid, values: element.map((value) => [value]) }))
-  }),
-  TlsFeature: FastCheck.record({ features: some(natural) }),
-  SignedCertificateTimestamps: FastCheck.record({ timestamps: some(timestamp) }),
-  PrecertificatePoison: FastCheck.constant({}),
-  OcspNoCheck: FastCheck.constant({})
-}
-const content = FastCheck.oneof(
-  ...Object.entries(arbitraries).map(([_tag, fields]: [string, FastCheck.Arbitrary<object>]) =>
-    fields.map((said) => ({ _tag, ...said }) as CertificateExtension.Content)
-  )
-)
 
 const withoutEncoding = ({
   critical: _critical,
@@ -388,6 +248,12 @@ CN=CRL issuer
       oids.subjectDirectoryAttributes,
       Der.sequence(Der.sequence(Der.oid(oids.cps), Der.setOf())),
       "at least 1 item(s) expected, 0 found"
+    ],
+    [
+      "attribute values out of order",
+      oids.subjectDirectoryAttributes,
+      Der.sequence(Der.sequence(Der.oid(oids.cps), Der.value(Der.Tag.Set, Der.integer(2), Der.integer(1)))),
+      "a SET that is not in order"
     ],
     ["no features", oids.tlsFeature, Der.sequence(), "at least 1 item(s) expected, 0 found"],
     ["a poison that is not NULL", oids.precertificatePoison, Uint8Array.of(5, 1, 0), "a NULL with content"],

@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
 import { generateKeyPairSync } from "node:crypto"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
@@ -16,7 +17,10 @@ import type { Duplex } from "../../src/core/Transport.ts"
 import { DecodeError } from "../../src/schema/ByteReader.ts"
 import { concat, toHex } from "../../src/schema/Bytes.ts"
 import * as Certificate from "../../src/schema/Certificate.ts"
+import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
+import { CertificateFromJson } from "../../src/schema/CertificateJson.ts"
 import * as ClientHello from "../../src/schema/ClientHello.ts"
+import * as Der from "../../src/schema/Der.ts"
 import { decode, encode } from "../../src/schema/HandshakeMessage.ts"
 import * as Limits from "../../src/schema/Limits.ts"
 import * as Pem from "../../src/schema/Pem.ts"
@@ -25,6 +29,7 @@ import { AlertError, HandshakeError, TruncationError } from "../../src/schema/Tl
 import { plain } from "../core/records.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
+import * as certificateArbitraries from "./certificateArbitraries.ts"
 import { anyMessage, clientHello, mutate, random } from "./arbitraries.ts"
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 5000)
@@ -47,6 +52,13 @@ const latin1 = (bytes: Uint8Array) => Buffer.from(bytes).toString("latin1")
 const messages = FastCheck.sample(anyMessage, { numRuns: 100, seed }).map(encode)
 const hellos = FastCheck.sample(clientHello, { numRuns: 50, seed }).map(encode)
 const certificates = [identities.server, identities.client]
+const manyKinds = FastCheck.sample(certificateArbitraries.parts, { numRuns: 100, seed }).map(
+  certificateArbitraries.assemble
+)
+const extensions = FastCheck.sample(certificateArbitraries.content, { numRuns: 300, seed }).map((content) =>
+  CertificateExtension.encode(CertificateExtension.make(content))
+)
+const decodeExtension = Der.decode("Extension", CertificateExtension.read)
 const keys = [
   generateKeyPairSync("rsa", { modulusLength: 2048 }),
   generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -116,8 +128,34 @@ const kinds: ReadonlyArray<readonly [name: string, corpus: ReadonlyArray<Uint8Ar
   ["alerts", [0, 10, 80, 90].map((code) => plain(21, Uint8Array.of(2, code))), alerts],
   [
     "Certificate",
-    certificates.map(({ certificate }) => certificate.der),
-    (bytes) => typed(Certificate.decode(bytes), DecodeError)
+    [...certificates.map(({ certificate }) => certificate.der), ...manyKinds],
+    (bytes) => {
+      const certificate = Certificate.decode(bytes)
+      typed(certificate, DecodeError)
+      if (Either.isLeft(certificate)) return
+      // What was decoded can be shown, compared and written.
+      const { right } = certificate
+      assert.isString(String(right) + JSON.stringify(right) + right.subject.key)
+      assert.deepStrictEqual(
+        Schema.decodeSync(CertificateFromJson)(Schema.encodeSync(CertificateFromJson)(right)).der,
+        bytes
+      )
+    }
+  ],
+  [
+    "CertificateExtension",
+    extensions,
+    (bytes) => {
+      const extension = decodeExtension(bytes)
+      typed(extension, DecodeError)
+      if (Either.isLeft(extension) || extension.right._tag === "Unknown") return
+      // What it says can be said again, if not always in the same bytes.
+      const { critical, oid: _oid, value: _value, ...content } = extension.right
+      const again = CertificateExtension.make(content as CertificateExtension.Content, { critical })
+      const { value: _again, ...said } = Either.getOrThrow(decodeExtension(CertificateExtension.encode(again)))
+      const { value: _was, ...was } = extension.right
+      assert.deepStrictEqual<unknown>(said, was)
+    }
   ],
   [
     "PEM",
