@@ -1,14 +1,25 @@
-/** Which of several identities a peer is shown. */
+/** What makes an identity, and which of several a peer is shown. */
+import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import { CryptoProvider, type CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import type { Acceptable } from "../../src/core/Identity.ts"
 import * as Identity from "../../src/core/Identity.ts"
+import type { IdentityOptions } from "../../src/core/IdentityOptions.ts"
 import * as PrivateKey from "../../src/core/PrivateKey.ts"
+import * as SecureContext from "../../src/core/SecureContext.ts"
+import * as NobleCrypto from "../../src/layers/NobleCrypto.ts"
+import * as Der from "../../src/schema/Der.ts"
+import type { Limits } from "../../src/schema/Limits.ts"
+import * as Pem from "../../src/schema/Pem.ts"
 import * as ServerName from "../../src/schema/ServerName.ts"
 import type { SignatureSchemeName } from "../../src/schema/SignatureScheme.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
+import * as bundles from "../support/bundles.ts"
 import * as harness from "../support/harness.ts"
 import type { Made } from "../support/identities.ts"
 import * as identities from "../support/identities.ts"
@@ -226,5 +237,233 @@ describe("a server with several identities", () => {
     }).pipe(Effect.scoped, Effect.provide(harness.layer), Effect.runPromise)
     assert.strictEqual(info.signatureScheme, "ed25519")
     assert.deepStrictEqual(asked, ["ClientHello b.example"])
+  })
+})
+
+describe("an identity from files", () => {
+  const passphrase = "correct horse"
+  const leaf = identities.makeSync({ issuer: authorityEc, names: ["leaf.example"], subject: "leaf" })
+  const make = (options: unknown, limits?: Partial<Limits>) =>
+    Identity.make(options as IdentityOptions, limits).pipe(
+      Effect.scoped,
+      Effect.either,
+      Effect.provideService(CryptoProvider, identities.crypto),
+      Effect.runPromise
+    )
+  const made = async (options: IdentityOptions, limits?: Partial<Limits>) =>
+    Either.getOrThrowWith(await make(options, limits), (error) => new Error(error.message))
+  const refused = async (options: unknown, limits?: Partial<Limits>) => {
+    const error = Either.getOrThrowWith(Either.flip(await make(options, limits)), () => new Error("it was made"))
+    assert.notInclude(`${inspect(error)}${JSON.stringify(error)}`, passphrase)
+    return `${error.reason}: ${error.message}`
+  }
+  const subjects = ({ certificateChain }: Identity.Identity) =>
+    certificateChain.map(({ subject }) => subject.toString())
+
+  const encryptedKey = bundles.encryptedKey(leaf.pkcs8, passphrase)
+  const bundleOf = (...entries: ReadonlyArray<readonly [made: Made, friendlyName: string]>) =>
+    bundles.pfx(
+      [
+        bundles.openSafe(
+          ...entries.map(([one, friendlyName]) => bundles.keyBag(one.pkcs8, { friendlyName })),
+          ...entries.flatMap(([{ chain }]) => chain.map(({ der }) => bundles.certBag(der)))
+        )
+      ],
+      passphrase
+    )
+
+  it("comes from PEM alone", async () => {
+    const identity = await made({ certificateChain: leaf.certificatePem, privateKey: Redacted.make(leaf.keyPem) })
+    assert.isTrue(Identity.isIdentity(identity))
+    assert.deepStrictEqual(subjects(identity), ["CN=leaf", "CN=EC authority"])
+  })
+
+  it("comes from an encrypted key and its passphrase, redacted or not", async () => {
+    const privateKey = await encryptedKey
+    for (const given of [passphrase, Redacted.make(passphrase)]) {
+      const identity = await made({ certificateChain: leaf.certificatePem, privateKey, passphrase: given })
+      assert.deepStrictEqual(subjects(identity), ["CN=leaf", "CN=EC authority"])
+    }
+    // Where nothing is encrypted the passphrase is not used.
+    await made({ certificateChain: leaf.certificatePem, privateKey: leaf.keyPem, passphrase })
+    await made({ certificateChain: leaf.certificatePem, privateKey: leaf.privateKey, passphrase })
+  })
+
+  it("comes from a bundle, without the root that whoever trusts it has", async () => {
+    const pkcs12 = await bundleOf([leaf, "leaf"])
+    for (const input of [pkcs12, Redacted.make(pkcs12), Pem.format("PKCS12", pkcs12)]) {
+      assert.deepStrictEqual(subjects(await made({ pkcs12: input, passphrase })), ["CN=leaf"])
+    }
+    // What is self-signed and alone is sent.
+    assert.deepStrictEqual(subjects(await made({ pkcs12: await bundleOf([selfSigned, "self"]), passphrase })), [
+      "CN=self"
+    ])
+  })
+
+  it("of a bundle with several is named, or all are taken", async () => {
+    const pkcs12 = await bundleOf([leaf, "first"], [ed, "second"])
+    assert.deepStrictEqual(subjects(await made({ pkcs12, passphrase, friendlyName: "second" })), ["CN=ed"])
+    assert.strictEqual(
+      await refused({ pkcs12, passphrase }),
+      "InvalidOptions: friendlyName: the bundle has 2 identities: name one, or ask for all with `makeAll`"
+    )
+    assert.strictEqual(
+      await refused({ pkcs12, passphrase, friendlyName: "third" }),
+      'InvalidOptions: friendlyName: the bundle has no such entry, it has "first", "second"'
+    )
+    const all = await Identity.makeAll({ pkcs12, passphrase }).pipe(
+      Effect.scoped,
+      Effect.provideService(CryptoProvider, identities.crypto),
+      Effect.runPromise
+    )
+    assert.deepStrictEqual(all.map(subjects), [["CN=leaf"], ["CN=ed"]])
+    const context = harness.contextSync({ identity: [{ pkcs12, passphrase }, ec.options] })
+    assert.deepStrictEqual(context.identities.map(subjects), [["CN=leaf"], ["CN=ed"], ["CN=ec", "CN=EC authority"]])
+  })
+
+  it("each mistake has its own message", async () => {
+    const privateKey = await encryptedKey
+    const pem = { certificateChain: leaf.certificatePem, privateKey }
+    const pkcs12 = await bundleOf([leaf, "leaf"])
+    const cases: ReadonlyArray<readonly [options: unknown, said: string]> = [
+      [
+        pem,
+        "MissingPassphrase: privateKey: the private key is encrypted (PBES2 with PBKDF2 and AES-128-CBC): it needs its passphrase"
+      ],
+      [
+        { ...pem, passphrase: "wrong" },
+        "WrongPassphrase: passphrase: the passphrase is wrong: it does not open the private key"
+      ],
+      [{ pkcs12 }, "MissingPassphrase: pkcs12: the bundle is encrypted: it needs its passphrase"],
+      [
+        { pkcs12, passphrase: "wrong" },
+        "WrongPassphrase: passphrase: the passphrase is wrong, or the bundle was altered: its MAC does not agree"
+      ],
+      [
+        { ...pem, privateKey: leaf.certificatePem },
+        "InvalidPrivateKey: privateKey: it holds a certificate (2 times), a private key is needed"
+      ],
+      [
+        { ...pem, privateKey: Pem.format("PUBLIC KEY", leaf.certificate.publicKey.spki) },
+        "InvalidPrivateKey: privateKey: it holds a public key, a private key is needed"
+      ],
+      [
+        { ...pem, privateKey: pkcs12 },
+        "InvalidPrivateKey: privateKey: it holds a PKCS#12 bundle, a private key is needed"
+      ],
+      [
+        { pkcs12: leaf.certificatePem },
+        "InvalidPrivateKey: pkcs12: it holds a certificate (2 times), a PKCS#12 bundle is needed"
+      ],
+      [{ pkcs12: leaf.pkcs8 }, "InvalidPrivateKey: pkcs12: it holds a private key, a PKCS#12 bundle is needed"],
+      [
+        { ...pem, certificateChain: leaf.chain.toReversed(), passphrase },
+        'InvalidCertificate: certificateChain[1]: "CN=leaf" did not issue the certificate before it, whose issuer is ' +
+          '"CN=EC authority": the leaf comes first, then each one\'s issuer'
+      ],
+      [
+        { ...pem, certificateChain: ec.certificatePem, passphrase },
+        'KeyMismatch: privateKey: the key (P-256) does not match the leaf certificate "CN=ec" (P-256)'
+      ],
+      [
+        {
+          pkcs12: await bundles.pfx(
+            [bundles.openSafe(bundles.keyBag(leaf.pkcs8, { friendlyName: "n" }), bundles.certBag(ec.certificate.der))],
+            passphrase
+          ),
+          passphrase
+        },
+        'KeyMismatch: pkcs12: the key "n" matches none of the 1 certificate(s) in the bundle'
+      ],
+      [
+        {
+          pkcs12: await bundles.pfx(
+            [bundles.openSafe(bundles.bag("secretBag", Der.sequence(), { friendlyName: "s" }))],
+            passphrase
+          ),
+          passphrase
+        },
+        'InvalidPrivateKey: pkcs12: the bundle holds no private key that can be used; the entry "s": a secretBag, of which we know nothing'
+      ],
+      [{}, "InvalidOptions: an identity needs `certificateChain` and `privateKey`, or `pkcs12`"],
+      [{ privateKey }, "InvalidOptions: certificateChain: is missing"],
+      [{ certificateChain: leaf.certificatePem }, "InvalidOptions: privateKey: is missing"],
+      [{ ...pem, pkcs12 }, "InvalidOptions: certificateChain: `pkcs12` brings the certificates: leave one of them out"],
+      [{ privateKey, pkcs12 }, "InvalidOptions: privateKey: `pkcs12` brings the private key: leave one of them out"],
+      [
+        { ...pem, friendlyName: "x" },
+        "InvalidOptions: friendlyName: picks an entry of a bundle, and there is no `pkcs12`"
+      ],
+      [
+        { ...pem, passphrase: 7 },
+        "InvalidOptions: passphrase: expected a passphrase: text, better Redacted (value hidden)"
+      ],
+      [
+        { pkcs12: 7 },
+        "InvalidOptions: pkcs12: expected a PKCS#12 bundle: the bytes of a file, better Redacted (value hidden)"
+      ],
+      [7, "InvalidOptions: expected an identity: { certificateChain, privateKey } or { pkcs12 } (value hidden)"]
+    ]
+    for (const [options, said] of cases) assert.strictEqual(await refused(options), said)
+  })
+
+  it("costs what the limits of the protocol let it", async () => {
+    const privateKey = await bundles.encryptedKey(leaf.pkcs8, passphrase, bundles.pbes2(bundles.pbkdf2(11)))
+    const options = { certificateChain: leaf.certificatePem, privateKey, passphrase }
+    const said = "the private key asks for 11 iterations of PBKDF2, the limit `passwordIterations` is 10"
+    await made(options, { passwordIterations: 11 })
+    assert.strictEqual(await refused(options, { passwordIterations: 10 }), `InvalidPrivateKey: privateKey: ${said}`)
+    const context = (passwordIterations: number) =>
+      harness
+        .context({ identity: options, protocol: { limits: { passwordIterations } } })
+        .pipe(Effect.scoped, Effect.flip, Effect.map(String), Effect.provide(harness.layer), Effect.runPromise)
+    assert.include(await context(10), `identity.privateKey: ${said}`)
+  })
+
+  it("all bytes of keys are wiped when the Scope closes, also those that were not asked for", async () => {
+    const imported: Array<Uint8Array> = []
+    const watching: CryptoProviderService = {
+      ...identities.crypto,
+      importPrivateKey: (info) => {
+        imported.push(Redacted.value(info.pkcs8))
+        return identities.crypto.importPrivateKey(info)
+      }
+    }
+    const pkcs12 = await bundleOf([leaf, "first"], [ed, "second"])
+    const alive = await Identity.make({ pkcs12, passphrase, friendlyName: "first" }).pipe(
+      Effect.map(() => imported.map((bytes) => bytes.some((byte) => byte !== 0))),
+      Effect.scoped,
+      Effect.provideService(CryptoProvider, watching),
+      Effect.runPromise
+    )
+    // Both to find their certificates, the first again to sign with it.
+    assert.deepStrictEqual(alive, [true, true, true])
+    assert.isTrue(imported.every((bytes) => bytes.every((byte) => byte === 0)))
+  })
+
+  it("needs nothing of Node's", async () => {
+    const noble = NobleCrypto.make()
+    const pkcs12 = await bundles.pfx(
+      [
+        bundles.openSafe(await bundles.shroudedBag(leaf.pkcs8, passphrase, bundles.pbes2(bundles.scrypt()))),
+        await bundles.encryptedSafe([bundles.certBag(leaf.certificate.der)], passphrase)
+      ],
+      passphrase,
+      { _tag: "Pbmac1" }
+    )
+    const privateKey = await encryptedKey
+    const data = new TextEncoder().encode("message")
+    const algorithm = { _tag: "Ecdsa", hash: "SHA-256" } as const
+    for (const options of [
+      { pkcs12, passphrase },
+      { certificateChain: leaf.certificatePem, privateKey, passphrase }
+    ]) {
+      const verified = await Effect.gen(function* () {
+        const identity = yield* Identity.make(options)
+        const signature = yield* identity.privateKey.sign(algorithm, data)
+        return yield* noble.verify(algorithm, identity.certificateChain[0].publicKey, data, signature)
+      }).pipe(Effect.scoped, Effect.provideService(CryptoProvider, noble), Effect.runPromise)
+      assert.isTrue(verified)
+    }
   })
 })

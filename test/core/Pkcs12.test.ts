@@ -443,7 +443,7 @@ describe("what vouches for a bundle", () => {
     { _tag: "Pbmac1", prf: "SHA-224" }
   ]
   for (const vouching of vouchings) {
-    it((JSON.stringify(vouching)), async () => {
+    it(JSON.stringify(vouching), async () => {
       const bytes = await bundles.pfx([safe], passphrase, vouching)
       assert.deepStrictEqual(summary(await opened(bytes)), whole)
       const wrong = "WrongPassphrase: the passphrase is wrong, or the bundle was altered: its MAC does not agree"
