@@ -142,12 +142,15 @@ export interface CrlOptions extends Schema.Schema.Type<typeof CrlOptions> {}
  * @since 0.1.0
  * @category options
  */
-export const keep = ({ certificateIssuer, extensions, revocationDate, serial }: RevokedCertificate): RevokedOptions => {
+export const keep = (entry: RevokedCertificate): RevokedOptions => {
+  const { certificateIssuer, extensions, invalidityDate, reason, revocationDate, serial } = entry
   const issuer = certificateIssuer?.find((name) => name._tag === "DirectoryName")
   return {
     serial,
     revocationDate,
-    extensions: extensions.filter(({ _tag }) => _tag !== "CertificateIssuer"),
+    extensions: extensions.filter(({ _tag }) => _tag === "Unknown"),
+    ...(reason === undefined ? {} : { reason }),
+    ...(invalidityDate === undefined ? {} : { invalidityDate }),
     ...(issuer === undefined ? {} : { issuer: issuer.name })
   }
 }
