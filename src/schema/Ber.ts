@@ -7,6 +7,7 @@
 import type * as Either from "effect/Either"
 import type { DecodeError } from "./ByteReader.ts"
 import { ByteReader, decode } from "./ByteReader.ts"
+import * as Bytes from "./Bytes.ts"
 import * as Der from "./Der.ts"
 
 const constructed = 0x20
@@ -58,17 +59,12 @@ const readValue = (reader: ByteReader, depth: number): Uint8Array => {
 /** The pieces of an OCTET STRING are OCTET STRINGs, by now each of one piece. */
 const join = (reader: ByteReader, tag: number, items: ReadonlyArray<Uint8Array>): Uint8Array =>
   tag === constructedOctetString
-    ? Der.octetString(
-        ...items.map((item) => {
-          const piece = new Der.DerReader(item, reader.what)
-          return piece.octetString()
-        })
-      )
-    : Der.value(tag, ...items)
+    ? Der.octetString(Bytes.concat(items.map((item) => new Der.DerReader(item, reader.what).octetString())))
+    : Der.value(tag, Bytes.concat(items))
 
 /**
  * The same value with definite, minimal lengths and octet strings of one piece. What is DER stays what it is. Nesting is
- * bounded, and the work with it: a byte is copied once per level.
+ * bounded, and the work with it: a byte is copied twice per level.
  *
  * @since 0.1.0
  * @category decoding

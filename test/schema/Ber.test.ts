@@ -89,11 +89,11 @@ describe("BER", () => {
     const many = Bytes.concat([
       Uint8Array.of(0x24, 0x80),
       new Uint8Array(0),
-      ...Array<Uint8Array>(200_000).fill(hex("040101")),
+      ...Array<Uint8Array>(1_000_000).fill(hex("040101")),
       new Uint8Array(2)
     ])
     const before = performance.now()
-    assert.lengthOf(Either.getOrThrow(toDer(many)), 200_000 + 5)
-    assert.isBelow(performance.now() - before, 2000)
+    assert.lengthOf(Either.getOrThrow(toDer(many)), 1_000_000 + 5)
+    assert.isBelow(performance.now() - before, 4000)
   })
 })
