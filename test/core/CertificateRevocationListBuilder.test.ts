@@ -221,17 +221,13 @@ describe.skipIf(!hasOpenssl)("OpenSSL", () => {
   const full = (...names: ReadonlyArray<GeneralName>): DistributionPointName => ({ _tag: "FullName", names })
   const here = full(uri("http://crl.example/1"))
   const there = full(uri("http://crl.example/2"))
-  const points = (...all: ReadonlyArray<Partial<DistributionPoint>>): CertificateOptions => ({
-    extensions: [
-      CertificateExtension.make({
-        _tag: "CrlDistributionPoints",
-        points: all.map((point) => ({ name: undefined, reasons: undefined, crlIssuer: undefined, ...point }))
-      })
-    ]
+  const at = (name: DistributionPointName): DistributionPoint => ({ name, reasons: undefined, crlIssuer: undefined })
+  const placed = (name: DistributionPointName): CertificateOptions => ({
+    extensions: [CertificateExtension.make({ _tag: "CrlDistributionPoints", points: [at(name)] })]
   })
   const freshest = CertificateExtension.make({
     _tag: "FreshestCrl",
-    points: [{ name: there, reasons: undefined, crlIssuer: undefined }]
+    points: [at(there)]
   })
 
   interface Scene {
@@ -256,12 +252,12 @@ describe.skipIf(!hasOpenssl)("OpenSSL", () => {
       expected: "CRL is not yet valid"
     },
     "one of its place": {
-      leaf: points({ name: here }),
+      leaf: placed(here),
       crls: (ca) => [crlOf(ca, { issuingDistributionPoint: { name: here } })],
       expected: "OK"
     },
     "one of another place": {
-      leaf: points({ name: here }),
+      leaf: placed(here),
       crls: (ca) => [crlOf(ca, { issuingDistributionPoint: { name: there } })],
       expected: "different CRL scope"
     },

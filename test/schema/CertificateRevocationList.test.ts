@@ -22,6 +22,7 @@ import * as ObjectIdentifier from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import { hasOpenssl, workshop } from "../support/openssl.ts"
 import { mutate, random } from "./arbitraries.ts"
+import * as crlArbitraries from "./crlArbitraries.ts"
 
 const { oids } = ObjectIdentifier
 const hasCerttool = spawnSync("certtool", ["--version"]).status === 0
@@ -524,6 +525,39 @@ describe("CertificateRevocationList", () => {
       }
     }
     assert.isAbove(survived, 50)
+  })
+  it.prop("of any parts has these parts, and each entry is found by its issuer", [crlArbitraries.parts], ([said]) => {
+    const list = Either.getOrThrow(CertificateRevocationList.decode(crlArbitraries.assemble(said)))
+    const revoked: Array<crlArbitraries.Entry> = []
+    for (const one of said.entries) revoked.push({ ...one, issuer: one.issuer ?? revoked.at(-1)?.issuer })
+    assert.isTrue(list.issuer.equals(crlArbitraries.nameOf(said.issuer)))
+    assert.strictEqual(list.thisUpdate.getTime(), said.thisUpdate)
+    assert.strictEqual(list.nextUpdate?.getTime(), said.nextUpdate)
+    assert.strictEqual(list.number, said.number)
+    assert.strictEqual(list.baseNumber, said.base)
+    assert.deepStrictEqual(list.unknownCriticalExtensions, said.unknown?.critical === true ? [said.unknown.oid] : [])
+    if (said.point === undefined) assert.isUndefined(list.issuingDistributionPoint)
+    else assert.deepInclude(list.issuingDistributionPoint, said.point)
+    assert.deepStrictEqual(
+      list.revoked.map(({ certificateIssuer, invalidityDate, reason, revocationDate, serial }) => [
+        Bytes.toHex(serial),
+        revocationDate.getTime(),
+        reason,
+        invalidityDate?.getTime(),
+        certificateIssuer?.map(GeneralName.format).join()
+      ]),
+      revoked.map((one) => [
+        Bytes.toHex(one.serial),
+        one.date,
+        one.reason,
+        one.invalidityDate,
+        one.issuer && GeneralName.format({ _tag: "DirectoryName", name: crlArbitraries.nameOf(one.issuer) })
+      ])
+    )
+    for (const { issuer: who = said.issuer, serial } of revoked) {
+      assert.deepStrictEqual(list.find(serial, crlArbitraries.nameOf(who))?.serial, serial)
+    }
+    assert.isUndefined(list.find(Uint8Array.of(1), crlArbitraries.nameOf("nobody")))
   })
   it.prop("any bytes are no CRL", [FastCheck.uint8Array({ maxLength: 300 })], ([bytes]) => {
     assert.isTrue(Either.isLeft(CertificateRevocationList.decode(bytes)))
