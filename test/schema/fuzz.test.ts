@@ -19,6 +19,7 @@ import { concat, toHex } from "../../src/schema/Bytes.ts"
 import * as Certificate from "../../src/schema/Certificate.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import { CertificateFromJson } from "../../src/schema/CertificateJson.ts"
+import * as CertificateRevocationList from "../../src/schema/CertificateRevocationList.ts"
 import * as ClientHello from "../../src/schema/ClientHello.ts"
 import * as Der from "../../src/schema/Der.ts"
 import { decode, encode } from "../../src/schema/HandshakeMessage.ts"
@@ -30,6 +31,7 @@ import { plain } from "../core/records.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
 import * as certificateArbitraries from "./certificateArbitraries.ts"
+import * as crlArbitraries from "./crlArbitraries.ts"
 import { anyMessage, clientHello, mutate, random } from "./arbitraries.ts"
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 5000)
@@ -59,6 +61,7 @@ const extensions = FastCheck.sample(certificateArbitraries.content, { numRuns: 3
   CertificateExtension.encode(CertificateExtension.make(content))
 )
 const decodeExtension = Der.decode("Extension", CertificateExtension.read)
+const lists = FastCheck.sample(crlArbitraries.parts, { numRuns: 100, seed }).map(crlArbitraries.assemble)
 const keys = [
   generateKeyPairSync("rsa", { modulusLength: 2048 }),
   generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -140,6 +143,17 @@ const kinds: ReadonlyArray<readonly [name: string, corpus: ReadonlyArray<Uint8Ar
         Schema.decodeSync(CertificateFromJson)(Schema.encodeSync(CertificateFromJson)(right)).der,
         bytes
       )
+    }
+  ],
+  [
+    "CertificateRevocationList",
+    lists,
+    (bytes) => {
+      const list = CertificateRevocationList.decode(bytes)
+      typed(list, DecodeError)
+      if (Either.isLeft(list)) return
+      assert.isString(String(list.right) + JSON.stringify(list.right))
+      for (const { serial } of list.right.revoked) list.right.find(serial)
     }
   ],
   [
