@@ -11,6 +11,8 @@ import { generateKeyPairSync } from "node:crypto"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import * as Pkcs12 from "../../src/core/Pkcs12.ts"
+import * as PrivateKeyFile from "../../src/core/PrivateKeyFile.ts"
 import { RecordReader } from "../../src/core/RecordReader.ts"
 import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { Duplex } from "../../src/core/Transport.ts"
@@ -24,10 +26,13 @@ import * as ClientHello from "../../src/schema/ClientHello.ts"
 import * as Der from "../../src/schema/Der.ts"
 import { decode, encode } from "../../src/schema/HandshakeMessage.ts"
 import * as Limits from "../../src/schema/Limits.ts"
+import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import * as PrivateKeyInfo from "../../src/schema/PrivateKeyInfo.ts"
+import * as PublicKey from "../../src/schema/PublicKey.ts"
 import { AlertError, HandshakeError, TruncationError } from "../../src/schema/TlsError.ts"
 import { plain } from "../core/records.ts"
+import * as bundles from "../support/bundles.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
 import * as certificateArbitraries from "./certificateArbitraries.ts"
@@ -67,6 +72,69 @@ const keys = [
   generateKeyPairSync("ec", { namedCurve: "P-256" }),
   generateKeyPairSync("ed25519")
 ].map(({ privateKey }) => new Uint8Array(privateKey.export({ format: "der", type: "pkcs8" })))
+
+const passphrase = "correct horse"
+/** A mutant may ask for much work, and must not get it. */
+const cheap = { passphrase, limits: { passwordIterations: 100, scryptMemory: 1 << 20 } }
+const encryptions = [
+  bundles.pbes2(),
+  bundles.pbes2(bundles.pbkdf2(3, "SHA-1"), "AES-256-CBC"),
+  bundles.pbes2(bundles.scrypt()),
+  bundles.pbes2(bundles.pbkdf2(), "DES-EDE3-CBC"),
+  bundles.tripleDes
+]
+const encryptedKeys = [
+  ...(await Promise.all(encryptions.map((encryption) => bundles.encryptedKey(keys[1]!, passphrase, encryption)))),
+  ...["aes-128-cbc", "des-ede3-cbc"].map((cipher) =>
+    utf8.encode(
+      generateKeyPairSync("ec", { namedCurve: "P-256" })
+        .privateKey.export({ format: "pem", type: "sec1", cipher, passphrase })
+        .toString()
+    )
+  )
+]
+const bags = [
+  ...certificates.map(({ certificate }) => bundles.certBag(certificate.der, { localKeyId: Uint8Array.of(1) })),
+  bundles.keyBag(keys[2]!, { friendlyName: "open" }),
+  bundles.bag("safeContentsBag", Der.sequence(bundles.keyBag(identities.client.pkcs8))),
+  ...(await Promise.all(
+    encryptions.map((encryption) =>
+      bundles.shroudedBag(identities.server.pkcs8, passphrase, encryption, { localKeyId: Uint8Array.of(1) })
+    )
+  ))
+]
+const pkcs12Of = async (vouching: bundles.Vouching, encryption?: bundles.Encryption) =>
+  bundles.pfx(
+    [bundles.openSafe(...bags.slice(0, 4)), await bundles.encryptedSafe(bags, passphrase, encryption)],
+    passphrase,
+    vouching
+  )
+const pkcs12s = [
+  await pkcs12Of({ _tag: "Mac", hash: "SHA-1", iterations: 3 }),
+  await pkcs12Of({ _tag: "Mac" }, bundles.tripleDes),
+  await pkcs12Of({ _tag: "Pbmac1" })
+]
+/** Here mutants get as far as what is encrypted. */
+const unvouched = [
+  await bundles.pfx([bundles.openSafe(...bags)], passphrase, { _tag: "None" }),
+  await pkcs12Of({ _tag: "None" })
+]
+const publicKeys = [
+  ...certificates.map(({ certificate }) => certificate.publicKey.spki),
+  ...[
+    generateKeyPairSync("rsa", { modulusLength: 2048 }),
+    generateKeyPairSync("ec", { namedCurve: "P-521" }),
+    generateKeyPairSync("ed448")
+  ].map(({ publicKey }) => new Uint8Array(publicKey.export({ format: "der", type: "spki" }))),
+  // A compressed point, for which the mutant's decoder has to find another root each time.
+  Der.sequence(
+    Der.sequence(Der.oid(oids.ecPublicKey), Der.oid(oids["P-521"])),
+    Der.bitString(Uint8Array.of(2, ...new Uint8Array(65), 5))
+  )
+]
+
+const opening = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): Promise<Either.Either<A, E>> =>
+  Effect.runPromise(Effect.either(Effect.provideService(effect, CryptoProvider, identities.crypto)))
 
 const records = (bytes: Uint8Array): void => {
   const reader = new RecordReader(Limits.defaults)
@@ -179,7 +247,19 @@ const kinds: ReadonlyArray<readonly [name: string, corpus: ReadonlyArray<Uint8Ar
       typed(Certificate.fromBytes(bytes), Pem.PemError)
     }
   ],
-  ["PrivateKeyInfo", keys, (bytes) => typed(PrivateKeyInfo.fromDer(bytes), PrivateKeyInfo.PrivateKeyError)]
+  ["PrivateKeyInfo", keys, (bytes) => typed(PrivateKeyInfo.fromDer(bytes), PrivateKeyInfo.PrivateKeyError)],
+  ["PublicKey", publicKeys, (bytes) => typed(PublicKey.decode(bytes), DecodeError)],
+  [
+    "encrypted keys",
+    encryptedKeys,
+    async (bytes) => typed(await opening(PrivateKeyFile.read(bytes, cheap)), PrivateKeyInfo.PrivateKeyError)
+  ],
+  ["PKCS#12", pkcs12s, async (bytes) => typed(await opening(Pkcs12.open(bytes, cheap)), Pkcs12.Pkcs12Error)],
+  [
+    "PKCS#12 without a MAC",
+    unvouched,
+    async (bytes) => typed(await opening(Pkcs12.open(bytes, cheap)), Pkcs12.Pkcs12Error)
+  ]
 ]
 
 setFlagsFromString("--expose-gc")
