@@ -9,6 +9,7 @@ export interface Scale {
   readonly bytes: number
   readonly connections: number
   readonly clients: number
+  readonly certificates: number
   /** Seconds that idle connections are left alone. */
   readonly settle: number
 }

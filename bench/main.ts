@@ -13,12 +13,21 @@ import * as LoopDelay from "./LoopDelay.ts"
 import type { Comparison, Measure, Scale } from "./Measure.ts"
 import { compare } from "./Measure.ts"
 import * as Memory from "./Memory.ts"
+import * as Pki from "./Pki.ts"
 
-const measures = [...Handshakes.measures, ...Bulk.measures, ...Memory.measures, ...LoopDelay.measures]
+const measures = [...Handshakes.measures, ...Bulk.measures, ...Memory.measures, ...LoopDelay.measures, ...Pki.measures]
 
-const whole: Scale = { warmUp: 3, handshakes: 100, bytes: 128e6, connections: 1000, clients: 200, settle: 2 }
+const whole: Scale = {
+  warmUp: 3,
+  handshakes: 100,
+  bytes: 128e6,
+  connections: 1000,
+  clients: 200,
+  certificates: 2000,
+  settle: 2
+}
 /** Enough to see that everything runs; the figures mean nothing. */
-const quick: Scale = { warmUp: 0, handshakes: 8, bytes: 2e6, connections: 20, clients: 10, settle: 0 }
+const quick: Scale = { warmUp: 0, handshakes: 8, bytes: 2e6, connections: 20, clients: 10, certificates: 40, settle: 0 }
 
 const options = parseArgs({
   options: {
