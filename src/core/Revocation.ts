@@ -51,6 +51,12 @@ export interface RevocationOptions {
   readonly crlIssuers?: Iterable<Certificate>
   /** Which certificates to look at: every one below the anchor, unless told that the peer's own is enough. */
   readonly certificates?: "all" | "leaf"
+  /**
+   * Whether who signs CRLs may vouch for itself where nobody else does: its own certificate is among those its CRL is
+   * about, and the CRL does not revoke it. RFC 5280 leaves it open, and NIST's PKITS (4.14.30) has it accepted. Refused
+   * unless told: a key that was stolen could say so too.
+   */
+  readonly selfVouching?: boolean
 }
 
 /**
@@ -64,6 +70,7 @@ export interface RevocationPolicy {
   readonly lists: ListSet
   readonly crlIssuers: ReadonlyArray<Certificate>
   readonly certificates: "all" | "leaf"
+  readonly selfVouching: boolean
   readonly verified: WeakMap<CertificateRevocationList, PublicKey>
 }
 
@@ -76,6 +83,7 @@ export const make = (options: RevocationOptions): RevocationPolicy => ({
   lists: CrlScope.makeSet(options.crls ?? []),
   crlIssuers: [...(options.crlIssuers ?? [])],
   certificates: options.certificates ?? "all",
+  selfVouching: options.selfVouching ?? false,
   verified: new WeakMap()
 })
 
@@ -99,6 +107,10 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
         const refused: CrlContext["refused"] = new Map()
         /** Whose status is being found out: it cannot depend on itself. */
         const pending: Array<Certificate> = []
+        /** Whose own CRL is believed about them, since without it nothing is known. */
+        const vouching: Array<Certificate> = []
+        const isIn = (list: ReadonlyArray<Certificate>, certificate: Certificate): boolean =>
+          list.some((other) => Equal.equals(other, certificate))
 
         const review = (path: Path, effort: PathEffort): Effect.Effect<readonly [number, Problem] | undefined> =>
           Effect.gen(function* () {
@@ -109,6 +121,8 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
               depth >= 0;
               depth--
             ) {
+              // Only who signs a CRL itself is believed: an authority below it could have been made by a thief of its key.
+              if (depth === 0 && isIn(pending, path[0]) && isIn(vouching, path[0])) continue
               const status = yield* statusOf(path[depth]!, path.slice(depth + 1), effort)
               if (status._tag === "Good" || (status._tag === "Unknown" && policy.mode === "soft-fail")) continue
               return [depth, status.problem] as const
@@ -122,7 +136,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
           effort: PathEffort
         ): Effect.Effect<RevocationStatus> =>
           Effect.suspend(() => {
-            if (pending.some((other) => Equal.equals(other, certificate))) {
+            if (isIn(pending, certificate)) {
               const detail = "its status is told by itself alone"
               return Effect.succeed({ _tag: "Unknown", problem: { reason: "RevocationUnknown", detail } } as const)
             }
@@ -138,10 +152,14 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
               verified: policy.verified,
               refused
             }
-            return Effect.map(CrlValidation.statusOf(context, certificate, above), (status) => {
-              pending.pop()
-              return status
+            const status = CrlValidation.statusOf(context, certificate, above)
+            const vouched = Effect.suspend(() => {
+              vouching.push(certificate)
+              return Effect.tap(status, () => Effect.sync(() => vouching.pop()))
             })
+            return Effect.flatMap(status, (found) =>
+              found._tag === "Unknown" && policy.selfVouching ? vouched : Effect.succeed(found)
+            ).pipe(Effect.tap(() => Effect.sync(() => pending.pop())))
           })
 
         // RFC 5280 §6.3.3 (f): its path has to end at the same anchor.

@@ -176,6 +176,8 @@ export const rdnKey = (rdn: ReadonlyArray<Attribute>): string => {
 const prepare = (text: string): string =>
   text
     .normalize("NFKC")
+    // There and back is what folding means to ß and ς (RFC 4518 §2.2), which have no small or large partner of their own.
+    .toUpperCase()
     .toLowerCase()
     .replace(/[\u0000-\u0008\u000e-\u001f\u007f]/g, "\ufffd")
     .replace(/\s+/g, " ")

@@ -504,6 +504,9 @@ describe("PathValidation refuses weakness", () => {
       result: "WeakSignature 0",
       message: `certificate 0 "CN=leaf": it is signed with RsaPkcs1 over SHA-1, which is not accepted`
     })
+    const lenient = { signatureSchemes: [SignatureScheme.make(0x0201)] }
+    assert.strictEqual(validate([old], [ca], lenient).result, "leaf < Rsa")
+    assert.deepInclude(validate([good], [ca], lenient), { result: "WeakSignature 0" })
     const only = (name: SignatureScheme.SignatureSchemeName) => ({
       signatureSchemes: [SignatureScheme.fromName(name)!.code]
     })

@@ -612,7 +612,7 @@ describe("Who signs CRLs", () => {
     assert.strictEqual(revokedSigner("soft-fail"), split)
   })
 
-  it("cannot vouch for itself", () => {
+  it("cannot vouch for itself, unless told", () => {
     // The certificate of who signs the CRLs is among those that the CRLs are about.
     const own = intermediate(r, "Own")
     const ownSigner = intermediate(own, "Own", only("cRLSign"))
@@ -623,6 +623,25 @@ describe("Who signs CRLs", () => {
     // With a CRL by the first key about it, somebody else says so.
     const about = crl(own, { issuingDistributionPoint: { onlyContainsCaCerts: true } })
     assert.strictEqual(verdict([below, own, ownSigner], [r], { crls: [...crls, about] }), "leaf.example < Own < Root")
+    const told = { selfVouching: true } as const
+    assert.strictEqual(verdict([below, own, ownSigner], [r], { crls, ...told }), "leaf.example < Own < Root")
+    const lists = (...revoked: ReadonlyArray<Issued>) => ({
+      crls: [rootCrl, crl(ownSigner, revoking(...revoked))],
+      ...told
+    })
+    assert.strictEqual(verdict([below, own, ownSigner], [r], lists(below)), "CERT_REVOKED 0")
+    assert.strictEqual(verdict([below, own, ownSigner], [r], lists(ownSigner)), missing)
+    // Nor can an authority have itself vouched for by whoever it certifies.
+    const name = { _tag: "DirectoryName", name: ownSigner.certificate.subject } as const
+    const pointing = CertificateExtension.make({
+      _tag: "CrlDistributionPoints",
+      points: [{ name: undefined, reasons: undefined, crlIssuer: [name] }]
+    })
+    const stolen = intermediate(r, "Stolen", { extensions: [pointing] })
+    const minted = intermediate(stolen, "Own", only("cRLSign"))
+    const indirect = crl(minted, { issuingDistributionPoint: { indirectCrl: true } })
+    const asked = { crls: [indirect, crl(stolen)], ...told }
+    assert.strictEqual(verdict([leaf(stolen), stolen, minted], [r], asked), "UNABLE_TO_GET_CRL 1")
   })
 
   it("is looked for within the budget of the path", () => {

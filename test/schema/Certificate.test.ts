@@ -583,6 +583,8 @@ describe("DistinguishedName", () => {
     const utf8 = name("commonName", Der.Tag.Utf8String, "Example  CA ")
     assert.isTrue(Equal.equals(utf8, name("commonName", Der.Tag.PrintableString, "example ca")))
     assert.strictEqual(Hash.hash(utf8), Hash.hash(name("commonName", Der.Tag.PrintableString, "example ca")))
+    const text = (value: string) => DistinguishedName.fromAttributes([[oids.commonName, value]])
+    assert.isTrue(Equal.equals(text("Straße ΟΔΟΣ"), text("STRASSE οδος")))
     assert.isFalse(Equal.equals(utf8, name("commonName", Der.Tag.Utf8String, "ExampleCA")))
     assert.isFalse(Equal.equals(utf8, name("organization", Der.Tag.Utf8String, "Example CA")))
     assert.isFalse(Equal.equals(utf8, DistinguishedName.empty))

@@ -16,7 +16,7 @@ const newest = (folder: string): number =>
 
 const isStale = (): boolean => {
   try {
-    const sources = Math.max(...["src", "examples", "bench"].map((folder) => newest(join(root, folder))))
+    const sources = Math.max(...["src", "examples", "bench", "conformance"].map((folder) => newest(join(root, folder))))
     return statSync(join(root, "build/.built")).mtimeMs < sources
   } catch {
     return true
