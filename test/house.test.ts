@@ -70,12 +70,17 @@ const refused: ReadonlyArray<readonly [path: string, line: string, rule: string]
   ["src/layers/Noble", `export { Effect } from "effect"`, "no-restricted-imports"],
   ["src/layers/Noble", `export const a = Buffer.alloc(1)`, "no-restricted-globals"],
   ["src/layers/Noble", `export const a = process.env`, "no-restricted-globals"],
+  ["src/layers/Web", `export { randomBytes } from "node:crypto"`, "no-restricted-imports"],
+  ["src/layers/Web", `export * from "./NodeCrypto.ts"`, "no-restricted-imports"],
+  ["src/layers/Web", `export const a = Buffer.alloc(1)`, "no-restricted-globals"],
   ["src/cli", `export { Effect } from "effect"`, "no-restricted-imports"],
   ["src/index.ts", `export * from "./layers/NodeCrypto.ts"`, "no-restricted-imports"],
   ["src/index.ts", `export const a = Buffer.alloc(1)`, "no-restricted-globals"],
   ["src/noble.ts", `export * from "./layers/NodeCrypto.ts"`, "no-restricted-imports"],
   ["src/noble.ts", `export { connect } from "node:net"`, "no-restricted-imports"],
   ["src/noble.ts", `export const a = process.env`, "no-restricted-globals"],
+  ["src/web.ts", `export * from "./layers/NobleCrypto.ts"`, "no-restricted-imports"],
+  ["src/web.ts", `export const a = process.env`, "no-restricted-globals"],
   ["src/node.ts", `export * from "./cli/Options.ts"`, "no-restricted-imports"],
   ["src/testing.ts", `export { Effect } from "effect"`, "no-restricted-imports"],
   ["examples", `export * from "../src/index.ts"`, "no-restricted-imports"],
@@ -99,9 +104,11 @@ const allowed: ReadonlyArray<readonly [path: string, line: string]> = [
   ["src/layers", `export { connect } from "node:net"\nexport const a = Buffer.alloc(1)`],
   ["src/layers", `export * as NodeSocket from "@effect/platform-node/NodeSocket"`],
   ["src/layers/Noble", `export { sha256 } from "@noble/hashes/sha2.js"\nexport * from "../core/Keys.ts"`],
+  ["src/layers/Web", `export * from "../core/Keys.ts"\nexport * from "./WebKeys.ts"`],
   ["src/cli", `export * as Command from "@effect/cli/Command"\nexport * from "../layers/NodeCrypto.ts"`],
   ["src/index.ts", `export * as Bytes from "./schema/Bytes.ts"\nexport * as Keys from "./core/Keys.ts"`],
   ["src/noble.ts", `export * as NobleCrypto from "./layers/NobleCrypto.ts"`],
+  ["src/web.ts", `export * as WebPrivateKey from "./layers/WebPrivateKey.ts"`],
   ["src/node.ts", `export * as NodeCrypto from "./layers/NodeCrypto.ts"`],
   ["test", `export { Effect } from "effect"`],
   ["examples", `export { Effect } from "effect"\nexport * as Tls from "effect-tls"`]
@@ -111,7 +118,7 @@ const allowed: ReadonlyArray<readonly [path: string, line: string]> = [
 const place = (path: string, index: number): readonly [house: string, file: string] =>
   path.endsWith(".ts")
     ? [`entry-${index}`, path]
-    : ["shared", path === "src/layers/Noble" ? `${path}${index}.ts` : `${path}/File${index}.ts`]
+    : ["shared", /\/(Noble|Web)$/.test(path) ? `${path}${index}.ts` : `${path}/File${index}.ts`]
 
 const houses = new Map<string, Record<string, string>>()
 const put = (path: string, line: string, index: number) => {

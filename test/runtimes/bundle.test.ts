@@ -44,11 +44,13 @@ const inspect = async (contents: string, options: BuildOptions = {}) => {
   }
 }
 
-const everything = `export * from "effect-tls"\nexport * from "effect-tls/noble"`
+const everything = ["effect-tls", "effect-tls/noble", "effect-tls/web"]
+  .map((from) => `export * from "${from}"`)
+  .join("\n")
 const client = `export { Endpoint, SecureContext, TlsClient } from "effect-tls"
 export { NobleCrypto } from "effect-tls/noble"`
 
-describe("a bundle of effect-tls and effect-tls/noble for browsers", () => {
+describe("a bundle of effect-tls, effect-tls/noble and effect-tls/web for browsers", () => {
   it("imports nothing", async () => {
     assert.deepStrictEqual((await inspect(everything)).imports, [])
   })
