@@ -231,6 +231,10 @@ const conforms: Rule = (certificate, { conformance }, { isAnchor, position }) =>
     if (!isCa) return nonconforming("it has name constraints without being an authority (RFC 5280 §4.2.1.10)")
     const ill = NameConstraints.problem(certificate.nameConstraints)
     if (ill !== undefined) return nonconforming(ill)
+    // The Baseline Requirements allow it (7.1.2.10.8).
+    if (conformance === "rfc5280" && certificate.extension("NameConstraints")?.critical === false) {
+      return nonconforming("its name constraints are not critical (RFC 5280 §4.2.1.10)")
+    }
   }
   if (certificate.extension("PolicyConstraints")?.critical === false) {
     return nonconforming("its policy constraints are not critical (RFC 5280 §4.2.1.11)")
@@ -272,7 +276,7 @@ const conformsToBaseline = (
     return nonconforming("its authority key identifier has an issuer or serial number (BR 7.1.2.11.1)")
   }
   if (isRoot) {
-    if (identifier?.keyIdentifier !== undefined && !Bytes.equals(identifier.keyIdentifier, subjectKeyIdentifier!)) {
+    if (identifier !== undefined && !sameBytes(identifier.keyIdentifier, subjectKeyIdentifier)) {
       return nonconforming("it is a root whose authority key identifier is not that of its own key (BR 7.1.2.1.3)")
     }
     if (purposes !== undefined) return nonconforming("it is a root with an extended key usage (BR 7.1.2.1.2)")
@@ -287,6 +291,9 @@ const conformsToBaseline = (
     ? nonconforming("its names are critical, and it has a subject besides (BR 7.1.2.7.12)")
     : undefined
 }
+
+const sameBytes = (a: Uint8Array | undefined, b: Uint8Array | undefined): boolean =>
+  a !== undefined && b !== undefined && Bytes.equals(a, b)
 
 const baselineKeys: ReadonlySet<PublicKey["_tag"]> = new Set<PublicKey["_tag"]>(["Rsa", "Ec"])
 const baselineHashes: ReadonlySet<string> = new Set(["SHA-256", "SHA-384", "SHA-512"])

@@ -783,6 +783,13 @@ describe("PathValidation's conformance", () => {
     assert.include(of({ extensions: [inhibiting] }), "its inhibiting of any policy is not critical")
     const constraining = { oid: oids.policyConstraints, critical: false, value: Der.sequence(Der.integer(5, 0x80)) }
     assert.include(of({ extensions: [constraining] }), "its policy constraints are not critical")
+    const named = CertificateExtension.encodeNameConstraints({
+      permitted: [{ _tag: "DnsName", value: "leaf.example" }],
+      excluded: undefined
+    })
+    const uncritical = root("Root", { extensions: [{ ...named, critical: false }] })
+    assert.include(validate([leaf(uncritical)], [uncritical], strict).message, "its name constraints are not critical")
+    assert.strictEqual(validate([leaf(uncritical)], [uncritical]).result, "leaf < Root")
     for (const extension of [limited, inhibiting, constraining]) {
       assert.strictEqual(validate([leaf(r, { extensions: [extension] })], [r]).result, "leaf < Root")
     }
@@ -836,6 +843,8 @@ describe("PathValidation's conformance", () => {
     assert.include(asRoot({ purposes: ["serverAuth"] }), "it is a root with an extended key usage")
     const other = CertificateExtension.encodeAuthorityKeyIdentifier(Uint8Array.of(1, 2, 3))
     assert.include(asRoot({ extensions: [other] }), "whose authority key identifier is not that of its own key")
+    const unsaid = { oid: oids.authorityKeyIdentifier, critical: false, value: Der.sequence() }
+    assert.include(asRoot({ extensions: [unsaid] }), "whose authority key identifier is not that of its own key")
     assert.include(asRoot({ signatureAlgorithm: rsa1 }), "it is signed by other algorithms")
   })
 
