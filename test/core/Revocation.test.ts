@@ -290,6 +290,9 @@ describe("A CRL is believed", () => {
     assert.strictEqual(of(l, crl(i, { number: 5n }), crl(i, { ...held, number: 4n })), good)
     assert.strictEqual(of(l, crl(i, { number: 5n }), crl(i, { ...held, number: 6n })), "CERT_REVOKED 0")
     assert.include(errorOf([l, i], [r], { crls: [rootCrl, crl(i, held)] }).message, "it is on hold since 2029-12-31")
+    // The date says it before the number does.
+    assert.strictEqual(of(l, crl(i, { number: 4n }), crl(i, { ...older, ...held, number: 5n })), good)
+    assert.strictEqual(of(l, crl(i, { ...older, number: 5n }), crl(i, { ...held, number: 4n })), "CERT_REVOKED 0")
     // Of two of one date and number, each may be the newer.
     assert.strictEqual(of(l, crl(i), crl(i, held)), "CERT_REVOKED 0")
     assert.strictEqual(of(l, crl(i, held), crl(i)), "CERT_REVOKED 0")
@@ -428,6 +431,7 @@ describe("A CRL speaks", () => {
     assert.strictEqual(of(l, some(keys, l)), "CERT_REVOKED 0")
     assert.strictEqual(of(l, some(reasons("unused", ...keys)), some(rest)), good)
     assert.include(errorOf([l, i], [r], { crls: [rootCrl, some(keys)] }).message, "but not for all reasons")
+    assert.strictEqual(of(placed({ name: relative("place"), reasons: reasons("unused", ...keys, ...rest) }), crl(i)), good)
     // A certificate may send us to one place for some reasons, to another for the rest.
     const [here, there] = [full(uri("http://crl.example/1")), full(uri("http://crl.example/2"))]
     const cert = placed({ name: here, reasons: keys }, { name: there, reasons: rest })
