@@ -6,6 +6,7 @@
 export * as ConsoleHandshakeTrace from "./layers/ConsoleHandshakeTrace.ts"
 export * as FileKeyLog from "./layers/FileKeyLog.ts"
 export * as NodeCrypto from "./layers/NodeCrypto.ts"
+export * as NodePeerCertificate from "./layers/NodePeerCertificate.ts"
 export * as NodeTls from "./layers/NodeTls.ts"
 export * as NodeTransport from "./layers/NodeTransport.ts"
 export * as NodeTrustStore from "./layers/NodeTrustStore.ts"

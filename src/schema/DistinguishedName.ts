@@ -70,12 +70,17 @@ const typesByName = new Map<string, ObjectIdentifier.ObjectIdentifier>(
 export const attributeType = (name: string): ObjectIdentifier.ObjectIdentifier | undefined =>
   typesByName.get(name.toLowerCase()) ?? (ObjectIdentifier.isObjectIdentifier(name) ? name : undefined)
 
+/**
+ * A text with what has a meaning in the string of a name escaped (RFC 4514 §2.4). Controls are left as they are.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const escapeText = (text: string): string => text.replace(/[",+;<>\\]/g, "\\$&").replace(/^[ #]| $/g, "\\$&")
+
 const escapeValue = ({ tag, value }: Attribute): string =>
   DerStrings.isStringTag(tag)
-    ? value
-        .replace(/[",+;<>\\]/g, "\\$&")
-        .replace(/^[ #]/, "\\$&")
-        .replace(/ $/, "\\ ")
+    ? escapeText(value)
         // Controls would forge lines in a log; RFC 4514 §2.4 allows any character to be written as its bytes.
         .replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) =>
           Array.from(new TextEncoder().encode(character), (byte) => `\\${byte.toString(16).padStart(2, "0")}`).join("")
