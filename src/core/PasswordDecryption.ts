@@ -207,8 +207,14 @@ export const decrypt = Effect.fnUntraced(function* (
   return plaintext
 })
 
-/** Without the padding of PKCS#7 (RFC 5652 §6.3); `undefined` when there is none. */
-const unpaddedLength = (padded: Uint8Array, block: number): number | undefined => {
+/**
+ * How much of decrypted blocks is not the padding of PKCS#7 (RFC 5652 §6.3); `undefined` when that is none.
+ *
+ * @since 0.1.0
+ * @category decryption
+ */
+export const unpaddedLength = (padded: Uint8Array, block: number): number | undefined => {
+  if (padded.length === 0) return undefined
   const count = padded[padded.length - 1]!
   if (count === 0 || count > block) return undefined
   return padded.subarray(padded.length - count).every((byte) => byte === count) ? padded.length - count : undefined

@@ -3,12 +3,15 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
+import * as Redacted from "effect/Redacted"
 import type { EcCurve } from "./Algorithms.ts"
 import * as AlgorithmIdentifier from "./AlgorithmIdentifier.ts"
 import * as Bytes from "./Bytes.ts"
 import * as Der from "./Der.ts"
 import * as EcPoint from "./EcPoint.ts"
 import * as ObjectIdentifier from "./ObjectIdentifier.ts"
+import * as Pem from "./Pem.ts"
 
 /**
  * A public key. `spki` is the whole DER `SubjectPublicKeyInfo` as it came; `point` is an uncompressed SEC 1 point, also
@@ -122,6 +125,43 @@ export const read = (reader: Der.DerReader): PublicKey => {
  * @category decoding
  */
 export const decode = Der.decode("SubjectPublicKeyInfo", read)
+
+/**
+ * A public key from PEM: `PUBLIC KEY`, or `RSA PUBLIC KEY` (PKCS#1, RFC 8017 §A.1.1). Exactly one is needed; what else the
+ * text holds is passed over.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const fromPem = (text: string): Either.Either<PublicKey, Pem.PemError> =>
+  Either.flatMap(Pem.parse(text), (blocks) => {
+    const keys = blocks.filter(({ label }) => label === "PUBLIC KEY" || label === "RSA PUBLIC KEY")
+    if (keys.length !== 1) {
+      const problem =
+        keys.length === 0
+          ? `it holds ${Pem.describe(blocks)}, a public key is needed`
+          : `it holds ${keys.length} public keys, exactly one is needed`
+      return Either.left(new Pem.PemError({ reason: keys.length === 0 ? "NoBlock" : "Malformed", problem }))
+    }
+    const { content, label } = keys[0]!
+    const bytes = Redacted.value(content)
+    const decoded =
+      label === "PUBLIC KEY"
+        ? decode(bytes)
+        : Either.map(Der.decode("RSAPublicKey", readRsa)(bytes), ({ exponent, modulus }) => rsa(modulus, exponent))
+    return Either.mapLeft(
+      decoded,
+      ({ message }) => new Pem.PemError({ reason: "Malformed", problem: `the public key is damaged: ${message}` })
+    )
+  })
+
+/**
+ * The public key as PEM.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const toPem = (key: PublicKey): string => Pem.format("PUBLIC KEY", key.spki)
 
 /**
  * The DER SubjectPublicKeyInfo.
