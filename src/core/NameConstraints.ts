@@ -212,12 +212,22 @@ const compileAll = (
 // The check
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** The names constraints apply to: the subject, those of subjectAltName, and without these the subject's mailboxes. */
-const constrainedNames = (certificate: Certificate): ReadonlyArray<GeneralName.GeneralName> => {
+/**
+ * The names constraints apply to: the subject, those of subjectAltName, and without these the subject's mailboxes, and
+ * its common name when that counts as the name of a host.
+ */
+const constrainedNames = (
+  certificate: Certificate,
+  isCommonNameHost: boolean
+): ReadonlyArray<GeneralName.GeneralName> => {
   const names = [...certificate.subjectAltNames]
   if (certificate.extension("SubjectAltName") === undefined) {
     for (const { type, value } of certificate.subject.attributes) {
       if (type === oids.emailAddress) names.push({ _tag: "Rfc822Name", value })
+    }
+    const { commonName } = certificate.subject
+    if (isCommonNameHost && commonName !== undefined && isDnsName(commonName.toLowerCase().replace(/^\*\./, ""))) {
+      names.push({ _tag: "DnsName", value: commonName })
     }
   }
   if (!certificate.subject.isEmpty) names.push({ _tag: "DirectoryName", name: certificate.subject })
@@ -226,7 +236,8 @@ const constrainedNames = (certificate: Certificate): ReadonlyArray<GeneralName.G
 
 /**
  * Whether all names of the certificates respect the constraints; `undefined` when they do. Whether constraints apply to
- * a certificate at all (they do not to self-issued intermediates) is for the caller to know.
+ * a certificate at all (they do not to self-issued intermediates) is for the caller to know, and also whether somebody
+ * goes by the common name of the first, the leaf.
  *
  * @since 0.1.0
  * @category validation
@@ -234,12 +245,13 @@ const constrainedNames = (certificate: Certificate): ReadonlyArray<GeneralName.G
 export const check = (
   constraints: NameConstraints,
   certificates: ReadonlyArray<Certificate>,
-  effort: Effort
+  effort: Effort,
+  isCommonNameHost = false
 ): Violation | undefined => {
   const excluded = compileAll(constraints.excluded)
   const permitted = compileAll(constraints.permitted)
   for (const [index, certificate] of certificates.entries()) {
-    for (const name of constrainedNames(certificate)) {
+    for (const name of constrainedNames(certificate, isCommonNameHost && index === 0)) {
       const forbidding = excluded.get(name._tag)
       const allowing = permitted.get(name._tag)
       if (forbidding === undefined && allowing === undefined) continue

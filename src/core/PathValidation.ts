@@ -103,6 +103,8 @@ export interface PathRequest {
    * certificate in a store is a link that need not be sent. A leaf among the anchors is always an end.
    */
   readonly partialChain?: boolean
+  /** Whether the leaf's common name, where it has no other names, is taken for a host's: constraints hold for it then. */
+  readonly isCommonNameHost?: boolean
   /** Has the last word about a path that is right otherwise: what speaks against it, and at which depth, if anything. */
   readonly review?: (
     path: NonEmptyReadonlyArray<Certificate>,
@@ -418,7 +420,7 @@ const checkAuthority = (
   if (constraints === undefined) return [depth, undefined]
   // §6.1.3 (b): they do not apply to self-issued certificates, but for the leaf.
   const constrained = path.filter((certificate, i) => i === 0 || !certificate.isSelfIssued)
-  const violation = NameConstraints.check(constraints, constrained, search.effort)
+  const violation = NameConstraints.check(constraints, constrained, search.effort, search.request.isCommonNameHost)
   switch (violation?._tag) {
     case undefined:
       return [depth, undefined]

@@ -173,6 +173,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
             // What the leaf is to be good for is not asked of who signs CRLs.
             purposes: [],
             policies: {},
+            isCommonNameHost: false,
             effort,
             ...(policy.certificates === "leaf" ? {} : { review })
           }).pipe(

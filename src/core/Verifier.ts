@@ -211,6 +211,8 @@ const verifyWebPki = (
       signatureSchemes,
       limits,
       time,
+      // Who compares names in a way of their own may go by the common name.
+      isCommonNameHost: matchesServerName !== undefined && Option.isSome(request.serverName),
       ...options
     })
     return { path: yield* requireName(request, path, store, matchesServerName), vouchedBy, policies }

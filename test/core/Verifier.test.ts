@@ -93,6 +93,23 @@ describe("Verifier", () => {
         assert.strictEqual(yield* verdict(old, request([named])), `a.example < Root by ${webPkiName}`)
         assert.strictEqual(yield* verdict(old, request([named], "b.example")), "NameMismatch")
 
+        // An authority that may not issue for a host may not by a common name either.
+        const nameConstraints = { permitted: [{ _tag: "DnsName", value: "b.example" }] as const, excluded: undefined }
+        const bound = run(
+          CertificateBuilder.issueAuthority(ca, { subject: { CN: "Bound" }, key, nameConstraints, ...dates })
+        )
+        const [inside, outside] = ["x.b.example", "a.example"].map((CN) =>
+          run(CertificateBuilder.issue(bound, { subject: { CN }, key, ...dates }))
+        )
+        const sent = (end: Issued, name: string) => verdict(old, request([end, bound], name))
+        assert.strictEqual(yield* sent(inside!, "x.b.example"), `x.b.example < Bound < Root by ${webPkiName}`)
+        assert.strictEqual(yield* sent(outside!, "a.example"), "NameConstraint")
+        // As long as it is text for people, it may be what it likes.
+        assert.strictEqual(
+          yield* verdict(Verifier.webPki(store), request([outside!, bound], "", "client")),
+          `a.example < Bound < Root by ${webPkiName}`
+        )
+
         let asked = 0
         const matchesServerName = () => {
           asked++
