@@ -19,16 +19,22 @@ import { compare, longest, UnusableSuite } from "./Suite.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true, nullable: true })
 const Policies = Schema.Union(Schema.Array(Schema.String), Schema.String)
+/** Some write flags as numbers. */
+const Flag = Schema.transform(Schema.Literal(false, true, 0, 1), Schema.Boolean, {
+  strict: true,
+  decode: (flag) => flag === true || flag === 1,
+  encode: (flag) => flag
+})
 
 const Case = Schema.Struct({
   name: Schema.String,
   chain: Schema.NonEmptyArray(Schema.String),
-  crls: Schema.Array(Schema.String),
-  should_validate: Schema.Boolean,
+  crls: Schema.optionalWith(Schema.Array(Schema.String), { nullable: true, default: () => [] }),
+  should_validate: Flag,
   initial_policy_set: optional(Policies),
-  require_explicit_policy: optional(Schema.Boolean),
-  inhibit_policy_mapping: optional(Schema.Boolean),
-  inhibit_any_policy: optional(Schema.Boolean),
+  require_explicit_policy: optional(Flag),
+  inhibit_policy_mapping: optional(Flag),
+  inhibit_any_policy: optional(Flag),
   user_constrained_policy_set: optional(Policies)
 })
 type Case = typeof Case.Type
