@@ -334,6 +334,22 @@ describe("A CRL is believed", () => {
 // Scope
 // ---------------------------------------------------------------------------------------------------------------------
 
+describe("The effort", () => {
+  it("of going through many CRLs is bounded", () => {
+    const crls = [rootCrl, crl(i)]
+    const comparing = (nameConstraintComparisons: number) => ({ limits: { nameConstraintComparisons } })
+    assert.strictEqual(verdict([l, i], [r], { crls }, comparing(2)), good)
+    assert.strictEqual(errorOf([l, i], [r], { crls, mode: "soft-fail" }, comparing(1)).reason, "BudgetExceeded")
+    const strange = { oid: ObjectIdentifier.make("1.2.3.4"), critical: true, value: Uint8Array.of(5, 0) }
+    const useless = Array.from({ length: 40 }, (_, n) => crl(i, { number: BigInt(n), extensions: [strange] }))
+    const going = (count: number) =>
+      errorOf([l, i], [r], { crls: [rootCrl, ...useless.slice(0, count)] }, { limits: { pathSignatures: 3 } }).reason
+    // Ten for every signature: two links, one CRL of the root's, and each of these once.
+    assert.strictEqual(going(27), "CrlUnusable")
+    assert.strictEqual(going(28), "BudgetExceeded")
+  })
+})
+
 const nameOf = (text: string) => DistinguishedName.fromAttributes([[oids.commonName, text]])
 const uri = (value: string): GeneralName => ({ _tag: "Uri", value })
 const directory = (name: DistinguishedName.DistinguishedName): GeneralName => ({ _tag: "DirectoryName", name })
@@ -663,6 +679,10 @@ describe("Who signs CRLs", () => {
       "BudgetExceeded"
     )
     assert.strictEqual(verdict([l, i], [r], { crls: [rootCrl, crl(i)] }, { limits: { pathSignatures: 4 } }), good)
+    const withDelta = [rootCrl, crl(i, { number: 1n }), crl(i, { number: 2n, deltaOf: 1n, ...revoking(l) })]
+    const enough = (pathSignatures: number) => errorOf([l, i], [r], { crls: withDelta }, { limits: { pathSignatures } })
+    assert.strictEqual(enough(5).reason, "Revoked")
+    assert.strictEqual(enough(4).reason, "BudgetExceeded")
     assert.strictEqual(
       errorOf([l, i], [r], { crls: [rootCrl, crl(i)] }, { limits: { pathSignatures: 3 } }).reason,
       "BudgetExceeded"
