@@ -23,6 +23,7 @@ import * as GeneralName from "./GeneralName.ts"
 import type { ObjectIdentifier } from "./ObjectIdentifier.ts"
 import * as Pem from "./Pem.ts"
 import * as PublicKey from "./PublicKey.ts"
+import { isWithin, Validity } from "./Validity.ts"
 
 interface Fields {
   readonly der: Uint8Array
@@ -105,10 +106,13 @@ export class Certificate implements Equal.Equal {
     return new Date(this.#validity[1])
   }
 
+  get validity(): Validity {
+    return new Validity({ notBefore: this.notBefore, notAfter: this.notAfter }, { disableValidation: true })
+  }
+
   /** Whether a time, in milliseconds since 1970, is within the validity, to the second (RFC 5280 §4.1.2.5). */
   isValidAt(time: number): boolean {
-    const second = Math.floor(time / 1000) * 1000
-    return this.#validity[0] <= time && second <= this.#validity[1]
+    return isWithin(time, ...this.#validity)
   }
 
   /** The extension of a kind. */

@@ -31,7 +31,8 @@ export const name = some(
     FastCheck.string({ minLength: 1 })
   )
 ).map(DistinguishedName.fromAttributes)
-const generalName = (form: "address" | "range"): FastCheck.Arbitrary<GeneralName> =>
+/** A name in a certificate. */
+export const generalName = (form: "address" | "range"): FastCheck.Arbitrary<GeneralName> =>
   FastCheck.oneof<Array<FastCheck.Arbitrary<GeneralName>>>(
     FastCheck.record({ _tag: FastCheck.constant("OtherName"), type: oid, value: element }),
     FastCheck.record({ _tag: FastCheck.constantFrom("Rfc822Name", "DnsName", "Uri"), value: ascii }),
