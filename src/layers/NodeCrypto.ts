@@ -150,7 +150,6 @@ const aeads = once((): ReadonlySet<AeadAlgorithm> => {
   return new Set((Object.keys(cipherNames) as Array<AeadAlgorithm>).filter((name) => ciphers.has(cipherNames[name])))
 })
 const groups = once(NodeKeyAgreement.groups)
-const cbcs = once(NodePassword.cbcs)
 const passwordKdfs = once(NodePassword.kdfs)
 
 const capabilities: Capabilities = {
@@ -167,7 +166,7 @@ const capabilities: Capabilities = {
   verify: canUse,
   sign: canUse,
   get cbcs() {
-    return cbcs()
+    return NodePassword.cbcs()
   },
   get passwordKdfs() {
     return passwordKdfs()

@@ -56,12 +56,13 @@ const bytesToKey = (salt: Uint8Array, password: Uint8Array, length: number): Uin
 
 /** There is no stopping a derivation that has begun: on interruption its result is dropped. */
 const inThreadPool = (
-  begin: (done: (error: Error | null, key: Buffer) => void) => void
+  begin: (done: (error: Error | null | undefined, key: Buffer) => void) => void
 ): Effect.Effect<Uint8Array, CryptoError> =>
   Effect.async((resume) => {
     const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from("Failed", operation)(cause)))
     try {
-      begin((error, key) => (error === null ? resume(Effect.succeed(view(key))) : fail(error)))
+      // Bun says undefined where Node says null.
+      begin((error, key) => (error === null || error === undefined ? resume(Effect.succeed(view(key))) : fail(error)))
     } catch (error) {
       fail(error)
     }
@@ -104,16 +105,31 @@ const names: { readonly [A in CbcAlgorithm]: string } = {
   "DES-EDE3-CBC": "des-ede3-cbc"
 }
 
+/** Tried, since a runtime may list other ciphers than it has; with a key that is not weak. */
+const isPresent = (algorithm: CbcAlgorithm): boolean => {
+  const { block, key } = cbcLengths[algorithm]
+  try {
+    Crypto.createCipheriv(
+      names[algorithm],
+      Uint8Array.from({ length: key }, (_, i) => 7 * i),
+      new Uint8Array(block)
+    )
+    return true
+  } catch {
+    return false
+  }
+}
+
+let present: ReadonlySet<CbcAlgorithm> | undefined
+
 /**
  * Of the block ciphers those that this Node has: under FIPS, or elsewhere than Node, triple DES may be missing.
  *
  * @since 0.1.0
  * @category capabilities
  */
-export const cbcs = (): ReadonlySet<CbcAlgorithm> => {
-  const present = new Set(Crypto.getCiphers())
-  return new Set((Object.keys(names) as Array<CbcAlgorithm>).filter((name) => present.has(names[name])))
-}
+export const cbcs = (): ReadonlySet<CbcAlgorithm> =>
+  (present ??= new Set((Object.keys(names) as Array<CbcAlgorithm>).filter(isPresent)))
 
 /**
  * Of the derivations those that this Node has: under FIPS there is no MD5.
@@ -134,7 +150,7 @@ export const kdfs = (): ReadonlySet<PasswordKdf["_tag"]> => {
  */
 export const cbc = (algorithm: CbcAlgorithm, key: Uint8Array): CbcKey => {
   const { block, key: length } = cbcLengths[algorithm]
-  if (Crypto.getCipherInfo(names[algorithm]) === undefined) throw CryptoFailure.unsupported("cbc", `no ${algorithm}`)
+  if (!cbcs().has(algorithm)) throw CryptoFailure.unsupported("cbc", `no ${algorithm}`)
   if (key.length !== length) {
     throw CryptoFailure.invalidKey(algorithm, `a key of ${key.length} bytes, ${length} expected`)
   }

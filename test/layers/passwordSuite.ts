@@ -189,7 +189,7 @@ export const passwordSuite = ({
       })
     }
 
-    it("leaves the event loop to others, and can be interrupted", { timeout: 30_000 }, async () => {
+    it("leaves the event loop to others, and can be interrupted", async () => {
       const kdf: PasswordKdf = {
         _tag: "PKCS12",
         hash: "SHA-256",

@@ -45,6 +45,7 @@ const known: Readonly<Record<Exclude<Runtimes.Runtime["id"], "node">, Known>> = 
     ]
   },
   deno: {
+    "no AES-192-CBC, and we declare none": ["says what it can do with passwords"],
     "no AES-CCM, and we declare none": [
       "AEADs > AES-128-CCM-8: NIST SP 800-38C, example 3",
       "AEADs > AES-128-CCM: Wycheproof, the empty message",
