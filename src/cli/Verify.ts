@@ -164,8 +164,16 @@ const optionNames: ReadonlyArray<readonly [string, string]> = [
   ["if it is current, check this machine's clock", "if it is current, check --time and this machine's clock"]
 ]
 
-const hintOf = (error: CertificateError): string =>
-  optionNames.reduce((text, [name, option]) => text.replace(name, option), error.hint)
+/** Whether what should be the leaf has issued one of the certificates behind it. */
+const isOutOfOrder = ({ request }: Question): boolean => {
+  const [leaf, ...others] = request.certificates
+  return others.some((other) => !other.isSelfIssued && other.issuer.equals(leaf.subject))
+}
+
+const hintOf = (question: Question, error: CertificateError): string =>
+  error.reason === "CaAsLeaf" && isOutOfOrder(question)
+    ? "The certificates are out of order: the one to verify comes first, then its issuer."
+    : optionNames.reduce((text, [name, option]) => text.replace(name, option), error.hint)
 
 const revocationOf = ({ crls }: Question) => (crls.length === 0 ? "not checked" : "checked")
 
@@ -187,7 +195,7 @@ const reportOf = (
       code: error.code,
       message: error.message,
       depth: error.depth,
-      hint: hintOf(error)
+      hint: hintOf(question, error)
     })
   })
 })
@@ -213,7 +221,7 @@ const textOf = (
     onLeft: (error) => [
       `not valid: ${error.reason} (${error.code})`,
       ...Render.chain(error.chain),
-      ...Render.rows([...asked, ["problem", error.message], ["hint", hintOf(error)]])
+      ...Render.rows([...asked, ["problem", error.message], ["hint", hintOf(question, error)]])
     ]
   })
 }

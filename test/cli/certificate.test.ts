@@ -156,6 +156,9 @@ const run = (args: ReadonlyArray<string>, time = at(30)) =>
     return { code, stdout: printed.log.join("\n"), stderr: printed.error.join("\n") }
   }).pipe(Effect.provide([NodeContext.layer, Logger.remove(Logger.defaultLogger)]), Effect.runPromise)
 
+const reversed = (pem: string): string =>
+  (pem.match(/-----BEGIN[^]*?-----END CERTIFICATE-----\n/g) ?? []).reverse().join("")
+
 const lines = (text: string) => text.split("\n").map((line) => line.trimEnd())
 
 describe("effect-tls certificate inspect", () => {
@@ -451,6 +454,18 @@ describe("effect-tls certificate verify", () => {
       () => ["--ca", files.root, files.chain, "--purpose", "client"],
       "ExtendedKeyUsage (INVALID_PURPOSE)",
       /purpose +client\n/
+    ],
+    [
+      "a chain out of order",
+      () => ["--ca", files.root, write("reversed.pem", reversed(readFileSync(files.chain, "utf8")))],
+      "CaAsLeaf (INVALID_PURPOSE)",
+      /hint +The certificates are out of order: the one to verify comes first, then its issuer\./
+    ],
+    [
+      "an authority's for a server",
+      () => ["--ca", files.root, files.intermediate],
+      "CaAsLeaf (INVALID_PURPOSE)",
+      /hint +The peer identifies itself with a CA certificate/
     ],
     [
       "one that is revoked",
