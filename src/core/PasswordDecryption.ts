@@ -140,8 +140,13 @@ export const derive = Effect.fnUntraced(function* (
   )
 })
 
-const cipherOf = (encryption: Exclude<PasswordEncryption, { readonly _tag: "Unsupported" }>): CbcAlgorithm =>
+type Supported = Exclude<PasswordEncryption, { readonly _tag: "Unsupported" }>
+
+const cipherOf = (encryption: Supported): CbcAlgorithm =>
   encryption._tag === "Pkcs12" ? "DES-EDE3-CBC" : encryption.cipher
+
+const kdfOf = (encryption: Supported): PasswordKdf["_tag"] =>
+  encryption._tag === "Pbes2" ? encryption.kdf._tag : encryption._tag === "Pkcs12" ? "PKCS12" : "EVP_BytesToKey"
 
 /**
  * The plaintext under a passphrase. `convert` is the command that makes something we can read of what we cannot; it is
@@ -169,6 +174,13 @@ export const decrypt = Effect.fnUntraced(function* (
       "Unsupported",
       `is encrypted with ${cipher} (${PasswordEncryptions.format(encryption)}), which the provider ${crypto.name} ` +
         `does not have: ${convert(false)} converts it`
+    )
+  }
+  const kdfTag = kdfOf(encryption)
+  if (!crypto.capabilities.passwordKdfs.has(kdfTag)) {
+    return yield* fail(
+      "Unsupported",
+      `is encrypted by way of ${kdfTag}, which the provider ${crypto.name} does not have: ${convert(false)} converts it`
     )
   }
   const { block, key: keyLength } = cbcLengths[cipher]

@@ -34,7 +34,26 @@ export interface PrivateKey {
 }
 
 /**
- * A signer from its parts.
+ * A signer from its parts: whatever signs. `PrivateKeyFile` makes one of a file, `WebPrivateKey` of a `CryptoKey`.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { type Certificate, CryptoProvider, PrivateKey } from "effect-tls"
+ *
+ * // A key service that signs what it is sent, and gives ECDSA signatures in DER.
+ * declare const service: { readonly sign: (key: string, hash: string, data: Uint8Array) => Promise<Uint8Array> }
+ *
+ * const signerOf = ({ publicKey }: Certificate.Certificate): PrivateKey.PrivateKey =>
+ *   PrivateKey.make({
+ *     publicKey,
+ *     schemes: PrivateKey.schemesOf(publicKey),
+ *     sign: (algorithm, data) =>
+ *       Effect.tryPromise({
+ *         try: () => service.sign("web-server", "hash" in algorithm ? algorithm.hash : "none", data),
+ *         catch: (cause) =>
+ *           new CryptoProvider.CryptoError({ reason: "Failed", operation: "sign", detail: "the service", cause })
+ *       })
+ *   })
  *
  * @since 0.1.0
  * @category constructors

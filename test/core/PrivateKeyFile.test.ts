@@ -405,6 +405,29 @@ describe("a key that is encrypted", () => {
     }
   })
 
+  it("is refused by a provider that lacks what it takes, which says what converts it", async () => {
+    const poor: CryptoProviderService = {
+      ...node,
+      name: "poor",
+      capabilities: {
+        ...node.capabilities,
+        cbcs: new Set(["AES-128-CBC"] as const),
+        passwordKdfs: new Set(["scrypt"] as const)
+      }
+    }
+    const said = async (encryption: bundles.Encryption) =>
+      problem(await bundles.encryptedKey(pkcs8, passphrase, encryption), { passphrase }, poor)
+    const tail =
+      "which the provider poor does not have: `openssl pkcs8 -topk8 -v2 aes-256-cbc -in old.pem -out new.pem`"
+    assert.include(await said(bundles.pbes2()), `is encrypted by way of PBKDF2, ${tail} converts it`)
+    assert.include(
+      await said(bundles.pbes2(bundles.scrypt(), "AES-256-CBC")),
+      `is encrypted with AES-256-CBC (PBES2 with scrypt and AES-256-CBC), ${tail} converts it`
+    )
+    const scrypt = await bundles.encryptedKey(pkcs8, passphrase, bundles.pbes2(bundles.scrypt()))
+    assertSame(await opened(scrypt, { passphrase }, poor), pkcs8)
+  })
+
   it("shows nothing of passphrase and key", async () => {
     const encrypted = await bundles.encryptedKey(pkcs8, passphrase)
     const info = await opened(encrypted)
