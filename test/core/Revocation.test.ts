@@ -243,10 +243,9 @@ describe("A CRL is believed", () => {
       verdict([own], [ecdsa], { crls: [list] }, codes("ecdsa_secp256r1_sha256", "ecdsa_secp521r1_sha512")),
       "leaf.example < Root"
     )
-    assert.strictEqual(
-      verdict([own], [ecdsa], { crls: [list] }, codes("ecdsa_secp256r1_sha256")),
-      "CRL_SIGNATURE_FAILURE 0"
-    )
+    const unaccepted = errorOf([own], [ecdsa], { crls: [list] }, codes("ecdsa_secp256r1_sha256"))
+    assert.strictEqual(unaccepted.code, "CRL_SIGNATURE_FAILURE")
+    assert.include(unaccepted.message, "signed with Ecdsa over SHA-512, which is not accepted")
   })
 
   it("from an issuer whose key usage, where it has one, has cRLSign", () => {
@@ -311,22 +310,28 @@ describe("A CRL is believed", () => {
     }
     const crls = [rootCrl, crl(i)]
     const verifier = Verifier.webPki(TrustStore.fromCertificates([r.certificate]), { revocation: { crls } })
-    const verify = () => {
+    const verify = (end: Issued, issuer: Issued) => {
       verifications = 0
-      run(
-        verifier.verify({
-          role: "server",
-          certificates: [l.certificate, i.certificate],
-          serverName: Option.none(),
-          signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
-          limits: Limits.defaults
-        }),
+      const result = run(
+        Effect.either(
+          verifier.verify({
+            role: "server",
+            certificates: [end.certificate, issuer.certificate],
+            serverName: Option.none(),
+            signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
+            limits: Limits.defaults
+          })
+        ),
         crypto
       )
-      return verifications
+      return Either.isRight(result) ? verifications : result.left.code
     }
-    assert.strictEqual(verify(), 4)
-    assert.strictEqual(verify(), 2)
+    assert.strictEqual(verify(l, i), 4)
+    assert.strictEqual(verify(l, i), 2)
+    // That it was right by one key says nothing of another under the same name.
+    const namesake = intermediate(r)
+    assert.strictEqual(verify(leaf(namesake), namesake), "CRL_SIGNATURE_FAILURE")
+    assert.strictEqual(verify(l, i), 2)
   })
 })
 
@@ -597,6 +602,12 @@ describe("Who signs CRLs", () => {
     )
     const error = errorOf([cert, ca], [r], { crls: [rootCrl, list] })
     assert.strictEqual(error.code, "UNABLE_TO_GET_CRL")
+  })
+
+  it("is found among others of its name by the identifier of its key", () => {
+    const others = Array.from({ length: 20 }, () => intermediate(r, "Split", only("cRLSign")))
+    const few = { limits: { pathSignatures: 8 } }
+    assert.strictEqual(verdict([cert, ca, ...others, signer], [r], { crls: [rootCrl, list] }, few), split)
   })
 
   it("need not be an authority", () => {
