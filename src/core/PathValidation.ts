@@ -11,9 +11,10 @@ import * as Effect from "effect/Effect"
 import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
-import type { KeyUsage } from "../schema/CertificateExtension.ts"
-import type { DistinguishedName } from "../schema/DistinguishedName.ts"
+import type { KeyUsage, NameConstraints as Constraints } from "../schema/CertificateExtension.ts"
+import * as GeneralName from "../schema/GeneralName.ts"
 import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
+import { oids } from "../schema/ObjectIdentifier.ts"
 import { equals as equalKeys } from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
 import { CertificateError, ChainEntry } from "../schema/TlsError.ts"
@@ -96,6 +97,8 @@ export interface PathRequest {
   readonly purposes?: ReadonlyArray<ObjectIdentifier>
   /** What is asked of its certificate policies; unless told, nothing but what its authorities ask. */
   readonly policies?: PolicyOptions
+  /** The names that certificates below the anchor may have, whatever their authorities say (RFC 5280 §6.1.1, h and i). */
+  readonly nameConstraints?: Constraints
   /** Intermediate certificates at most, self-issued ones not counted (RFC 5280 §6.1.2, k). */
   readonly maxPathLength?: number
   /**
@@ -251,11 +254,16 @@ const complete = Effect.fnUntraced(function* (
   search: Search,
   path: Path
 ): Effect.fn.Return<ValidPath | undefined, CertificateError> {
-  const { policies = {}, review } = search.request
+  const { nameConstraints, policies = {}, review } = search.request
   const reject = (depth: number, problem: Problem) => {
     if (problem.reason === "BudgetExceeded") return failure(search, path, depth, problem)
     record(search, path, depth, problem, scores.whole + path.length * scores.link)
     return Effect.succeed(undefined)
+  }
+  if (nameConstraints !== undefined) {
+    const below: Path = path.length === 1 ? path : [path[0], ...path.slice(1, -1)]
+    const objection = checkNames(search, below, nameConstraints, 0, "the caller accepts")
+    if (objection !== undefined) return yield* reject(...objection)
   }
   const outcome = CertificatePolicies.evaluate(path, policies, search.effort)
   switch (outcome._tag) {
@@ -417,20 +425,28 @@ const checkAuthority = (
     }
   }
   const constraints = authority.nameConstraints
-  if (constraints === undefined) return [depth, undefined]
+  const objection = constraints && checkNames(search, path, constraints, depth, `"${authority.label}" may issue for`)
+  return objection ?? [depth, undefined]
+}
+
+/** What speaks against the names of a path below whoever constrains them, at a depth, and the depth it concerns. */
+const checkNames = (
+  { effort, request }: Search,
+  path: Path,
+  constraints: Constraints,
+  depth: number,
+  whose: string
+): readonly [depth: number, problem: Problem] | undefined => {
   // §6.1.3 (b): they do not apply to self-issued certificates, but for the leaf.
   const constrained = path.filter((certificate, i) => i === 0 || !certificate.isSelfIssued)
-  const violation = NameConstraints.check(constraints, constrained, search.effort, search.request.isCommonNameHost)
+  const violation = NameConstraints.check(constraints, constrained, effort, request.isCommonNameHost)
   switch (violation?._tag) {
     case undefined:
-      return [depth, undefined]
+      return undefined
     case "Exhausted":
-      return [
-        depth,
-        { reason: "BudgetExceeded", detail: "it would take too many comparisons with its name constraints" }
-      ]
+      return [depth, { reason: "BudgetExceeded", detail: "it would take too many comparisons with name constraints" }]
     case "Violation": {
-      const detail = `${violation.detail} that "${authority.label}" may issue for`
+      const detail = `${violation.detail} that ${whose}`
       return [path.indexOf(constrained[violation.index]!), { reason: "NameConstraint", detail }]
     }
   }
@@ -440,14 +456,11 @@ const checkAuthority = (
 // Failures
 // ---------------------------------------------------------------------------------------------------------------------
 
-const brief = (name: DistinguishedName): string => {
-  const text = name.toString()
-  return text.length > 200 ? `${text.slice(0, 199)}…` : text
-}
+const brief = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text)
 
 const otherKey = ({ issuer }: Certificate): Problem => ({
   reason: "UnknownIssuer",
-  detail: `its issuer "${brief(issuer)}" is known, but with another key`
+  detail: `its issuer "${brief(issuer.toString())}" is known, but with another key`
 })
 
 const noIssuer = ({ request }: Search, path: Path): Problem => {
@@ -456,7 +469,7 @@ const noIssuer = ({ request }: Search, path: Path): Problem => {
   if (has(child)) {
     return {
       reason: "PartialChain",
-      detail: `it is trusted, but no root, and its issuer "${brief(child.issuer)}" is neither trusted nor was it sent`
+      detail: `it is trusted, but no root, and its issuer "${brief(child.issuer.toString())}" is neither trusted nor was it sent`
     }
   }
   if (child.isSelfIssued) {
@@ -464,12 +477,15 @@ const noIssuer = ({ request }: Search, path: Path): Problem => {
       ? { reason: "SelfSigned", detail: `it is self-signed and not among ${name}` }
       : { reason: "SelfSignedRoot", detail: `it is a root that is not among ${name}` }
   }
+  const issuer = `its issuer "${brief(child.issuer.toString())}"`
+  const place = child
+    .extension("AuthorityInfoAccess")
+    ?.descriptions.find(({ location, method }) => method === oids.caIssuers && location._tag === "Uri")
+  const where =
+    place === undefined ? "" : ` (it says it is to be had from ${brief(GeneralName.format(place.location))})`
   return path.length === 1
-    ? {
-        reason: "MissingIntermediate",
-        detail: `its issuer "${brief(child.issuer)}" was not sent and is not among ${name}`
-      }
-    : { reason: "UnknownIssuer", detail: `its issuer "${brief(child.issuer)}" is not among ${name}, nor was it sent` }
+    ? { reason: "MissingIntermediate", detail: `${issuer} was not sent and is not among ${name}${where}` }
+    : { reason: "UnknownIssuer", detail: `${issuer} is not among ${name}, nor was it sent${where}` }
 }
 
 const failure = (

@@ -101,7 +101,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
     ? PathValidation.validate(request)
     : Effect.flatMap(CryptoProvider, (crypto) => {
         // However long the path of a peer may be, that of who signs CRLs is another.
-        const { maxPathLength: _, ...shared } = request
+        const { maxPathLength: _, nameConstraints: __, ...shared } = request
         const { signatureSchemes, time } = request
         const others = [...request.certificates, ...policy.crlIssuers]
         const refused: CrlContext["refused"] = new Map()

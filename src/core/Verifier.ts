@@ -15,7 +15,7 @@ import type { Pipeable } from "effect/Pipeable"
 import { pipeArguments } from "effect/Pipeable"
 import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
-import type { KeyUsage } from "../schema/CertificateExtension.ts"
+import type { KeyUsage, NameConstraints } from "../schema/CertificateExtension.ts"
 import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
@@ -184,6 +184,8 @@ export interface WebPkiOptions {
   readonly purposes?: ReadonlyArray<ObjectIdentifier>
   /** What is asked of certificate policies; unless told, nothing but what the authorities of the path ask. */
   readonly policies?: PolicyOptions
+  /** The names that certificates below the anchor may have, whatever their authorities say. */
+  readonly nameConstraints?: NameConstraints
   /** Intermediate certificates at most, self-issued ones not counted; `limits.intermediates` holds in any case. */
   readonly maxPathLength?: number
   /** Whether a path may end at a trusted certificate that is no root, as an intermediate one; it may not unless told. */

@@ -241,6 +241,17 @@ describe("PathValidation refuses", () => {
     // Whatever else it sent, the one after the leaf it did not.
     assert.deepInclude(validate([end, intermediate(r, "Other")], [r]), { result: "MissingIntermediate 0" })
     assert.deepInclude(validate([end, middle], [r]), { result: "UnknownIssuer 1", marks: "vf" })
+    const access = CertificateExtension.make({
+      _tag: "AuthorityInfoAccess",
+      descriptions: [
+        { method: oids.ocsp, location: { _tag: "Uri", value: "http://ocsp.example" } },
+        { method: oids.caIssuers, location: { _tag: "Uri", value: "http://ca.example/i\n" } }
+      ]
+    })
+    assert.include(
+      validate([leaf(middle, { extensions: [access] })], [r]).message,
+      "was not sent and is not among the one trusted certificate (it says it is to be had from URI:"
+    )
     assert.deepInclude(validate([end, middle, stranger], [r]), { result: "SelfSignedRoot 2", marks: "vvf" })
     const own = run(CertificateBuilder.selfSigned({ names: ["own.example"], key: ed, ...always }))
     assert.deepInclude(validate([own], [r]), { result: "SelfSigned 0", marks: "f" })
@@ -655,6 +666,23 @@ describe("PathValidation and name constraints", () => {
     assert.strictEqual(of("a@example.org", ["leaf.example"]), "leaf < Constrained")
   })
 
+  it("are also the caller's to set", () => {
+    const nameConstraints = { permitted: [dns("leaf.example")], excluded: [dns("example.org")] }
+    assert.strictEqual(validate([l, i], [r], { nameConstraints }).result, "leaf < Intermediate < Root")
+    const far = leaf(i, { names: ["a.example"] })
+    const outcome = validate([far, i], [r], { nameConstraints })
+    assert.deepInclude(outcome, { result: "NameConstraint 0", marks: "fuu!" })
+    assert.include(outcome.message, "DNS:a.example is not among the permitted names that the caller accepts")
+    const named = intermediate(r, "named", { names: ["ca.example.org"] })
+    assert.deepInclude(validate([leaf(named), named], [r], { nameConstraints }), { result: "NameConstraint 1" })
+    // An anchor vouches for others, not for its own names; a leaf that is trusted has to have the right ones.
+    const anchor = root("named", { names: ["ca.example.org"] })
+    assert.strictEqual(validate([leaf(anchor)], [anchor], { nameConstraints }).result, "leaf < named")
+    assert.deepInclude(validate([far], [far], { nameConstraints }), { result: "NameConstraint 0" })
+    const limits = { ...Limits.defaults, nameConstraintComparisons: 1 }
+    assert.deepInclude(validate([l, i], [r], { nameConstraints, limits }), { result: "BudgetExceeded 0" })
+  })
+
   it("are another path's affair", () => {
     const ca = root("Constrained", { nameConstraints: { permitted: [dns("example.com")], excluded: undefined } })
     const open = root("Constrained", { key: ca.identity.privateKey, notBefore: new Date(now - 101 * day) })
@@ -743,6 +771,11 @@ describe("PathValidation's effort", () => {
   it("does not show a name without end", () => {
     const { message } = validate([leaf(r, { subject: { O: "x".repeat(10_000) }, ...expired })], [r])
     assert.isBelow(message.length, 400)
+    const endless = CertificateExtension.make({
+      _tag: "AuthorityInfoAccess",
+      descriptions: [{ method: oids.caIssuers, location: { _tag: "Uri", value: "x".repeat(10_000) } }]
+    })
+    assert.isBelow(validate([leaf(root("Far"), { extensions: [endless] })], [r]).message.length, 500)
   })
 })
 
