@@ -9,15 +9,12 @@
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Effect from "effect/Effect"
 import type { SignatureAlgorithm } from "../schema/Algorithms.ts"
-import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { KeyUsage, NameConstraints as Constraints } from "../schema/CertificateExtension.ts"
-import * as GeneralName from "../schema/GeneralName.ts"
 import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
-import { oids } from "../schema/ObjectIdentifier.ts"
 import { equals as equalKeys } from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
-import { CertificateError, ChainEntry } from "../schema/TlsError.ts"
+import type { CertificateError } from "../schema/TlsError.ts"
 import type { PathPolicies, PolicyOptions } from "./CertificatePolicies.ts"
 import * as CertificatePolicies from "./CertificatePolicies.ts"
 import type { Problem, RuleOptions } from "./CertificateRules.ts"
@@ -25,6 +22,7 @@ import * as Rules from "./CertificateRules.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as NameConstraints from "./NameConstraints.ts"
+import { noIssuer, otherKey, toError } from "./PathFailure.ts"
 import { isKeyFor } from "./PrivateKey.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
@@ -335,7 +333,7 @@ const extend: (search: Search, path: Path) => Effect.Effect<ValidPath | undefine
         search,
         path,
         depth,
-        noIssuer(search, path),
+        noIssuer(anchors, path),
         base + (child.isSelfIssued ? scores.selfSigned : scores.noIssuer)
       )
     }
@@ -452,42 +450,6 @@ const checkNames = (
   }
 }
 
-// ---------------------------------------------------------------------------------------------------------------------
-// Failures
-// ---------------------------------------------------------------------------------------------------------------------
-
-const brief = (text: string): string => (text.length > 200 ? `${text.slice(0, 199)}…` : text)
-
-const otherKey = ({ issuer }: Certificate): Problem => ({
-  reason: "UnknownIssuer",
-  detail: `its issuer "${brief(issuer.toString())}" is known, but with another key`
-})
-
-const noIssuer = ({ request }: Search, path: Path): Problem => {
-  const child = path[path.length - 1]!
-  const { has, name } = request.anchors
-  if (has(child)) {
-    return {
-      reason: "PartialChain",
-      detail: `it is trusted, but no root, and its issuer "${brief(child.issuer.toString())}" is neither trusted nor was it sent`
-    }
-  }
-  if (child.isSelfIssued) {
-    return path.length === 1
-      ? { reason: "SelfSigned", detail: `it is self-signed and not among ${name}` }
-      : { reason: "SelfSignedRoot", detail: `it is a root that is not among ${name}` }
-  }
-  const issuer = `its issuer "${brief(child.issuer.toString())}"`
-  const place = child
-    .extension("AuthorityInfoAccess")
-    ?.descriptions.find(({ location, method }) => method === oids.caIssuers && location._tag === "Uri")
-  const where =
-    place === undefined ? "" : ` (it says it is to be had from ${brief(GeneralName.format(place.location))})`
-  return path.length === 1
-    ? { reason: "MissingIntermediate", detail: `${issuer} was not sent and is not among ${name}${where}` }
-    : { reason: "UnknownIssuer", detail: `${issuer} is not among ${name}, nor was it sent${where}` }
-}
-
 const failure = (
   { crypto, request }: Search,
   path: ReadonlyArray<Certificate>,
@@ -495,46 +457,19 @@ const failure = (
   problem: Problem
 ): Effect.Effect<never, CertificateError> => Effect.fail(toError(crypto, request.anchors, path, depth, problem))
 
-/**
- * An error about the certificate at a depth of a path: those below it were found valid, those above were not looked at.
- *
- * @since 0.1.0
- * @category errors
- */
-export const toError = (
-  crypto: CryptoProviderService,
-  anchors: TrustStore,
-  path: ReadonlyArray<Certificate>,
-  depth: number,
-  { detail, reason }: Problem
-): CertificateError =>
-  new CertificateError({
-    reason,
-    message: `certificate ${depth} "${path[depth]!.label}": ${detail}`,
-    depth,
-    chain: path.map((certificate, i) =>
-      chainEntry(crypto, anchors, certificate, i < depth ? "valid" : i === depth ? "failed" : "unchecked")
-    )
-  })
-
-/**
- * A certificate as errors and reports show it.
- *
- * @since 0.1.0
- * @category errors
- */
-export const chainEntry = (
-  crypto: CryptoProviderService,
-  anchors: TrustStore,
-  certificate: Certificate,
-  mark: ChainEntry["mark"]
-): ChainEntry =>
-  new ChainEntry({
-    subject: certificate.subject.toString(),
-    issuer: certificate.issuer.toString(),
-    notBefore: certificate.notBefore,
-    notAfter: certificate.notAfter,
-    fingerprint256: Bytes.toHex(crypto.hash("SHA-256", certificate.der)),
-    mark,
-    anchor: anchors.has(certificate)
-  })
+export {
+  /**
+   * A certificate as errors and reports show it.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  chainEntry,
+  /**
+   * An error about the certificate at a depth of a path.
+   *
+   * @since 0.1.0
+   * @category errors
+   */
+  toError
+} from "./PathFailure.ts"
