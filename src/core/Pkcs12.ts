@@ -29,7 +29,6 @@ import * as Pfx from "../schema/Pfx.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import * as PrivateKeyInfos from "../schema/PrivateKeyInfo.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
-import * as PublicKeys from "../schema/PublicKey.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { DecryptionError, OpenOptions, Secret } from "./PasswordDecryption.ts"
@@ -108,9 +107,10 @@ const fromPem = (text: string): Either.Either<Uint8Array, Pkcs12Error> =>
     onLeft: ({ problem }) => refuse("Malformed", problem),
     onRight: (blocks) => {
       const bundles = blocks.filter(({ label }) => label === "PKCS12")
-      return bundles.length === 1
-        ? Either.right(Redacted.value(bundles[0]!.content))
-        : refuse("NotABundle", `it holds ${Pem.describe(blocks)}, ${needed}`)
+      if (bundles.length === 1) return Either.right(Redacted.value(bundles[0]!.content))
+      return bundles.length === 0
+        ? refuse("NotABundle", `it holds ${Pem.describe(blocks)}, ${needed}`)
+        : refuse("NotABundle", `it holds ${bundles.length} PKCS#12 bundles, exactly one is needed`)
     }
   })
 
@@ -144,9 +144,7 @@ const readInput = (input: Input): Either.Either<Uint8Array, Pkcs12Error> => {
   if (typeof value === "string") return fromPem(value)
   const found = instead(value)
   if (found !== undefined) return refuse("NotABundle", `it holds ${found}, ${needed}`)
-  return value[0] !== Der.Tag.Sequence && Pem.isPem(value)
-    ? fromPem(new TextDecoder().decode(value))
-    : Either.right(value)
+  return Pem.isPem(value) ? fromPem(new TextDecoder().decode(value)) : Either.right(value)
 }
 
 const damaged = (error: DecodeError) => refuse("Malformed", `the bundle is damaged: ${error.message}`)
@@ -289,16 +287,20 @@ const chainFrom = (
   return chain
 }
 
-const indexed = (certificates: ReadonlyArray<Named>): ReadonlyMap<string, ReadonlyArray<Certificate>> => {
-  const bySubject = new Map<string, Array<Certificate>>()
-  for (const { certificate } of certificates) {
-    const subject = certificate.subject.key
-    const others = bySubject.get(subject)
-    if (others === undefined) bySubject.set(subject, [certificate])
-    else others.push(certificate)
+const groupBy = <A>(items: ReadonlyArray<A>, key: (item: A) => string): ReadonlyMap<string, ReadonlyArray<A>> => {
+  const groups = new Map<string, Array<A>>()
+  for (const item of items) {
+    const name = key(item)
+    const group = groups.get(name)
+    if (group === undefined) groups.set(name, [item])
+    else group.push(item)
   }
-  return bySubject
+  return groups
 }
+
+/** What two public keys share exactly when they are equal. */
+const keyOf = (key: PublicKey): string =>
+  key._tag === "Ec" ? `${key.curve} ${Bytes.toLatin1(key.point)}` : Bytes.toLatin1(key.spki)
 
 /**
  * Opens a bundle. One without a MAC and without encryption needs no passphrase; one with a MAC over an empty passphrase
@@ -340,12 +342,16 @@ export const open = (input: Input, options: OpenOptions = {}): Effect.Effect<Pkc
       }
     }
 
-    const bySubject = indexed(certificates)
+    const byPublicKey = groupBy(certificates, ({ certificate }) => keyOf(certificate.publicKey))
+    const bySubject = groupBy(
+      certificates.map(({ certificate }) => certificate),
+      ({ subject }) => subject.key
+    )
     // Leaf and root come on top of the intermediates.
     const maxLength = (options.limits?.intermediates ?? Limits.defaults.intermediates) + 2
     const used = new Set<Certificate>()
     const entries = keys.map(({ bag, key, publicKey }): Entry => {
-      const own = certificates.filter(({ certificate }) => PublicKeys.equals(certificate.publicKey, publicKey))
+      const own = byPublicKey.get(keyOf(publicKey)) ?? []
       const leaf = own.find(({ localKeyId }) => sameId(localKeyId, bag.localKeyId)) ?? own[0]
       const certificateChain = leaf === undefined ? [] : chainFrom(leaf.certificate, bySubject, maxLength)
       for (const certificate of certificateChain) used.add(certificate)

@@ -359,6 +359,19 @@ describe("what is in a bundle", () => {
     }
   })
 
+  it("takes time with the number of its entries, not with the square of it", async () => {
+    const rsa = await identities.rsa()
+    const entry = Bytes.concat([bundles.keyBag(rsa.pkcs8), bundles.certBag(rsa.certificate.der)])
+    const bytes = await bundles.pfx([bundles.openSafe(...Array.from({ length: 3000 }, () => entry))], "", {
+      _tag: "None"
+    })
+    const before = performance.now()
+    const { entries } = await opened(bytes, {})
+    assert.lengthOf(entries, 3000)
+    assert.isTrue(entries.every(({ certificateChain }) => certificateChain.length === 1))
+    assert.isBelow(performance.now() - before, 5000)
+  })
+
   it("a key without a certificate has an empty chain", async () => {
     const bytes = await bundles.pfx(
       [bundles.openSafe(bundles.keyBag(leaf.pkcs8), bundles.certBag(otherDer!))],
@@ -442,19 +455,17 @@ describe("what vouches for a bundle", () => {
     { _tag: "Mac", iterations: 1 },
     { _tag: "Pbmac1", prf: "SHA-224" }
   ]
-  for (const vouching of vouchings) {
-    it(JSON.stringify(vouching), async () => {
-      const bytes = await bundles.pfx([safe], passphrase, vouching)
-      assert.deepStrictEqual(summary(await opened(bytes)), whole)
-      const wrong = "WrongPassphrase: the passphrase is wrong, or the bundle was altered: its MAC does not agree"
-      assert.strictEqual(await problem(bytes, { passphrase: "wrong" }), wrong)
-      // Any bit of what is vouched for.
-      const at = Buffer.from(bytes).indexOf(Buffer.from(leafDer!)) + 50
-      const changed = Uint8Array.from(bytes)
-      changed[at]! ^= 1
-      assert.strictEqual(await problem(changed), wrong)
-    })
-  }
+  it.each(vouchings.map((vouching) => [JSON.stringify(vouching), vouching] as const))("%s", async (_, vouching) => {
+    const bytes = await bundles.pfx([safe], passphrase, vouching)
+    assert.deepStrictEqual(summary(await opened(bytes)), whole)
+    const wrong = "WrongPassphrase: the passphrase is wrong, or the bundle was altered: its MAC does not agree"
+    assert.strictEqual(await problem(bytes, { passphrase: "wrong" }), wrong)
+    // Any bit of what is vouched for.
+    const at = Buffer.from(bytes).indexOf(Buffer.from(leafDer!)) + 50
+    const changed = Uint8Array.from(bytes)
+    changed[at]! ^= 1
+    assert.strictEqual(await problem(changed), wrong)
+  })
 
   it("is checked before anything is decrypted", async () => {
     const key = await bundles.shroudedBag(leaf.pkcs8, passphrase)
@@ -589,6 +600,13 @@ describe("what is no bundle", () => {
     assert.strictEqual(await instead(leaf.certificatePem), "a certificate (3 times)")
     assert.strictEqual(await instead(new TextEncoder().encode(leaf.keyPem)), "a private key")
     assert.strictEqual(await instead(""), "no PEM block")
+    const pem = Pem.format("PKCS12", await bundles.pfx([], passphrase))
+    assert.strictEqual(await problem(pem + pem), "NotABundle: it holds 2 PKCS#12 bundles, exactly one is needed")
+    assert.deepStrictEqual(summary(await opened(new TextEncoder().encode(`0 bundles before\n${pem}`))), {
+      entries: [],
+      certificates: [],
+      unusable: []
+    })
     assert.match((await instead(Uint8Array.of(0xfe, 0xed, 0xfe, 0xed)))!, /^a Java key store \(JKS\)/)
     assert.match((await instead(Uint8Array.of(0xce, 0xce, 0xce, 0xce)))!, /^a Java key store \(JCEKS\)/)
   })
