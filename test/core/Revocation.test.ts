@@ -227,13 +227,14 @@ describe("A CRL is believed", () => {
     const forged = crl(signedBy(i, l))
     assert.strictEqual(of(l, forged), "CRL_SIGNATURE_FAILURE 0")
     assert.strictEqual(of(l, crl(signedBy(i, l), revoking(l))), "CRL_SIGNATURE_FAILURE 0")
-    const rsa = run(
-      CertificateBuilder.authority({ subject: { CN: "Root" }, key: { _tag: "Ec", curve: "P-256" }, ...always })
-    )
-    assert.strictEqual(verdict([l, i], [r], { crls: [crl(signedBy(r, rsa), {}), crl(i)] }), "CRL_SIGNATURE_FAILURE 1")
-    const ecdsa = run(
-      CertificateBuilder.authority({ subject: { CN: "Root" }, key: { _tag: "Ec", curve: "P-256" }, ...always })
-    )
+    const ecdsa = root("Root", { key: { _tag: "Ec", curve: "P-256" } })
+    const other = errorOf([l, i], [r], { crls: [crl(signedBy(r, ecdsa)), crl(i)] })
+    assert.strictEqual(`${other.code} ${other.depth}`, "CRL_SIGNATURE_FAILURE 1")
+    assert.include(other.message, "has a signature such as its issuer's key cannot make")
+    // Asked for at three places, and verified once.
+    const thrice = placed({ name: full(uri("http://a/")) }, { name: full(uri("http://b/")) })
+    const budget = { limits: { pathSignatures: 4 } }
+    assert.strictEqual(verdict([thrice, i], [r], { crls: [rootCrl, forged] }, budget), "CRL_SIGNATURE_FAILURE 0")
     const own = leaf(ecdsa, { signatureAlgorithm: { _tag: "Ecdsa", hash: "SHA-256" } })
     const list = crl(ecdsa, { signatureAlgorithm: { _tag: "Ecdsa", hash: "SHA-512" } })
     const codes = (...names: ReadonlyArray<SignatureScheme.SignatureSchemeName>) => ({
@@ -246,6 +247,18 @@ describe("A CRL is believed", () => {
     const unaccepted = errorOf([own], [ecdsa], { crls: [list] }, codes("ecdsa_secp256r1_sha256"))
     assert.strictEqual(unaccepted.code, "CRL_SIGNATURE_FAILURE")
     assert.include(unaccepted.message, "signed with Ecdsa over SHA-512, which is not accepted")
+    const { capabilities } = identities.crypto
+    const crypto: CryptoProviderService = {
+      ...identities.crypto,
+      capabilities: {
+        ...capabilities,
+        verify: (algorithm, key) =>
+          !("hash" in algorithm && algorithm.hash === "SHA-512") && capabilities.verify(algorithm, key)
+      }
+    }
+    const unable = errorOf([own], [ecdsa], { crls: [list] }, { crypto })
+    assert.strictEqual(unable.code, "CRL_SIGNATURE_FAILURE")
+    assert.include(unable.message, "cannot verify")
   })
 
   it("from an issuer whose key usage, where it has one, has cRLSign", () => {
