@@ -6,16 +6,13 @@ import * as Crypto from "node:crypto"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as ManagedRuntime from "effect/ManagedRuntime"
-import * as Option from "effect/Option"
 import {
   Certificate,
   CertificateBuilder,
   CertificateRevocationList,
   CertificateRevocationListBuilder,
   GeneralName,
-  Limits,
   ServerName,
-  SignatureScheme,
   TrustStore,
   Verifier
 } from "effect-tls"
@@ -187,18 +184,9 @@ const oursVerifies = ({ crls, leaf, sent, trusted }: Chain): (() => Promise<void
   const store = TrustStore.fromCertificates(trusted.map(decode))
   const lists = crls?.map((der) => Either.getOrThrow(CertificateRevocationList.decode(der)))
   const verifier = Verifier.webPki(store, lists === undefined ? {} : { revocation: { crls: lists } })
-  const serverName = Option.some(Either.getOrThrow(ServerName.parse(name)))
-  const signatureSchemes = SignatureScheme.registry.map(({ code }) => code)
+  const serverName = Either.getOrThrow(ServerName.parse(name))
   return async () => {
-    await runtime.runPromise(
-      verifier.verify({
-        role: "server",
-        certificates: [decode(leaf), ...sent.map(decode)],
-        serverName,
-        signatureSchemes,
-        limits: Limits.defaults
-      })
-    )
+    await runtime.runPromise(verifier.verify(Verifier.makeRequest([decode(leaf), ...sent.map(decode)], { serverName })))
   }
 }
 

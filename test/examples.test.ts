@@ -84,6 +84,25 @@ describe("examples", () => {
       assert.include((await ended).output, "refused: the peer sent the alert unknown_ca")
     }))
 
+  it("certificates", () =>
+    withFolder(async (folder) => {
+      const file = (name: string) => join(folder, `${name}.pem`)
+      const pki = await Effect.runPromise(
+        Effect.gen(function* () {
+          const ca = yield* CertificateBuilder.authority({ subject: { CN: "Test CA" } })
+          return { ca, server: yield* CertificateBuilder.issue(ca, { names: ["localhost"] }) }
+        }).pipe(Effect.provide(NodeCrypto.layer))
+      )
+      await writeFile(file("ca"), CertificateBuilder.certificatePem(pki.ca))
+      await writeFile(file("server"), CertificateBuilder.certificatePem(pki.server))
+      const { code, output } = await run("certificates", file("server"), file("ca"), "localhost")
+      assert.strictEqual(code, 0, output)
+      assert.include(output, "Certificate(CN=localhost, issued by CN=Test CA), valid to ")
+      assert.include(output, 'its names: DNS:localhost\nits key as JSON: "P-256"\nvalid: CN=localhost <- CN=Test CA\n')
+      const other = await run("certificates", file("server"), file("ca"), "example.org")
+      assert.include(other.output, "HOSTNAME_MISMATCH at depth 0: ")
+    }))
+
   it("custom-transport", async () => {
     const { code, output } = await run("custom-transport")
     assert.strictEqual(code, 0, output)

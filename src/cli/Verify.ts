@@ -18,11 +18,8 @@ import * as NodeCrypto from "../layers/NodeCrypto.ts"
 import * as NodeTrustStore from "../layers/NodeTrustStore.ts"
 import * as Certificates from "../schema/Certificate.ts"
 import * as CertificateRevocationLists from "../schema/CertificateRevocationList.ts"
-import * as Defaults from "../schema/Defaults.ts"
-import * as Limits from "../schema/Limits.ts"
 import type { PemError } from "../schema/Pem.ts"
 import * as ServerName from "../schema/ServerName.ts"
-import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { CertificateError, ChainEntry } from "../schema/TlsError.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import * as CertificateFiles from "./CertificateFiles.ts"
@@ -76,11 +73,6 @@ interface Question {
   readonly time: number
 }
 
-// As a handshake has it when nobody says otherwise.
-const signatureSchemes = [...Defaults.signatureSchemes, ...Defaults.certificateOnlySchemes].flatMap(
-  (name) => SignatureScheme.fromName(name)?.code ?? []
-)
-
 const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
   if (values.file === undefined) {
     return yield* wrong("FILE", "say which certificate to verify, or - for standard input")
@@ -91,8 +83,8 @@ const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
   }
   const serverName =
     values.name === undefined
-      ? Option.none()
-      : Option.some(yield* Either.mapLeft(ServerName.parse(values.name), (error) => wrong("--name", error.message)))
+      ? undefined
+      : yield* Either.mapLeft(ServerName.parse(values.name), (error) => wrong("--name", error.message))
   const time =
     values.time === undefined
       ? yield* Clock.currentTimeMillis
@@ -106,13 +98,7 @@ const questionOf = Effect.fnUntraced(function* (values: VerifyValues) {
       ? yield* Effect.provide(TrustStore.Current, NodeTrustStore.layerSystem)
       : TrustStore.make({ name: `the certificates of ${values.ca.join(", ")}`, anchors: anchors.flat() })
   return {
-    request: {
-      role: values.purpose,
-      certificates: [leaf, ...others, ...intermediates.flat()],
-      serverName,
-      signatureSchemes,
-      limits: Limits.defaults
-    },
+    request: Verifier.makeRequest([leaf, ...others, ...intermediates.flat()], { role: values.purpose, serverName }),
     store,
     crls: crls.flat(),
     time

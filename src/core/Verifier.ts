@@ -17,8 +17,11 @@ import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { KeyUsage, NameConstraints } from "../schema/CertificateExtension.ts"
 import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
+import * as Defaults from "../schema/Defaults.ts"
+import * as Limits from "../schema/Limits.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
+import * as SignatureSchemes from "../schema/SignatureScheme.ts"
 import type { CertificateReason } from "../schema/TlsError.ts"
 import { CertificateError, TlsConfigError } from "../schema/TlsError.ts"
 import type { PathPolicies, PolicyOptions } from "./CertificatePolicies.ts"
@@ -60,6 +63,46 @@ export interface VerificationRequest {
   readonly limits: PathLimits
   readonly verifiedPath?: NonEmptyReadonlyArray<Certificate>
 }
+
+/**
+ * What to ask a verifier of certificates that did not come by a handshake: the leaf first, then whatever may help. What is
+ * not said is as a handshake has it by default; without `serverName` names are not compared.
+ *
+ * @example
+ * import { Effect } from "effect"
+ * import { Certificate, ServerName, TrustStore, Verifier } from "effect-tls"
+ *
+ * const isTrusted = Effect.fnUntraced(function* (chainPem: string, name: string) {
+ *   const certificates = yield* Certificate.fromPem(chainPem)
+ *   const serverName = yield* ServerName.parse(name)
+ *   const store = yield* TrustStore.Current
+ *   return yield* Verifier.webPki(store).verify(Verifier.makeRequest(certificates, { serverName }))
+ * })
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makeRequest = (
+  certificates: NonEmptyReadonlyArray<Certificate>,
+  options: {
+    readonly role?: "server" | "client"
+    readonly serverName?: ServerName | undefined
+    readonly signatureSchemes?: ReadonlyArray<SignatureScheme>
+    readonly limits?: PathLimits
+  } = {}
+): VerificationRequest => ({
+  role: "server",
+  signatureSchemes: defaultSchemes,
+  limits: Limits.defaults,
+  ...options,
+  certificates,
+  serverName: Option.fromNullable(options.serverName)
+})
+
+const defaultSchemes: ReadonlyArray<SignatureScheme> = [
+  ...Defaults.signatureSchemes,
+  ...Defaults.certificateOnlySchemes
+].flatMap((name) => SignatureSchemes.fromName(name)?.code ?? [])
 
 /**
  * Why the peer was accepted: the path from its leaf to the anchor, or as much of it as the verifier vouches for (the leaf

@@ -80,6 +80,25 @@ describe("Verifier", () => {
     )
   )
 
+  it.effect("verifies what did not come by a handshake, with a handshake's defaults", () =>
+    atNow(
+      Effect.gen(function* () {
+        const ask = (options?: Parameters<typeof Verifier.makeRequest>[1]) =>
+          verdict(Verifier.webPki(store), Verifier.makeRequest([leaf.certificate], options))
+        const serverName = Either.getOrThrow(ServerName.parse("b.example"))
+        assert.strictEqual(yield* ask(), `a.example < Root by ${webPkiName}`)
+        assert.strictEqual(yield* ask({ serverName }), "NameMismatch")
+        assert.strictEqual(yield* ask({ signatureSchemes: [] }), "WeakSignature")
+        const server = run(
+          CertificateBuilder.issue(ca, { names: ["a.example"], key, purposes: ["serverAuth"], ...dates })
+        )
+        const asked = Verifier.makeRequest([server.certificate], { role: "client" })
+        assert.strictEqual(yield* verdict(Verifier.webPki(store), asked), "ExtendedKeyUsage")
+        assert.deepStrictEqual(Verifier.makeRequest([leaf.certificate]).limits, Limits.defaults)
+      })
+    )
+  )
+
   it.effect("webPki compares names as it is told, after all else", () =>
     atNow(
       Effect.gen(function* () {
