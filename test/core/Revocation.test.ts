@@ -67,6 +67,7 @@ interface Asked {
   readonly signatureSchemes?: ReadonlyArray<SignatureScheme.SignatureScheme>
   readonly crypto?: CryptoProviderService
   readonly partialChain?: boolean
+  readonly maxPathLength?: number
 }
 
 const check = (
@@ -79,7 +80,8 @@ const check = (
   const [first, ...others] = certificates
   const verifier = Verifier.webPki(TrustStore.fromCertificates(anchors.map(certificateOf)), {
     revocation,
-    ...(asked.partialChain === undefined ? {} : { partialChain: asked.partialChain })
+    ...(asked.partialChain === undefined ? {} : { partialChain: asked.partialChain }),
+    ...(asked.maxPathLength === undefined ? {} : { maxPathLength: asked.maxPathLength })
   })
   return run(
     Effect.either(
@@ -623,6 +625,21 @@ describe("Who signs CRLs", () => {
     assert.strictEqual(verdict([cert, ca, ...others, signer], [r], { crls: [rootCrl, list] }, few), split)
   })
 
+  it("is not asked for its own status where the leaf's alone matters", () => {
+    const given = { crls: [list], crlIssuers: [signer.certificate] }
+    assert.strictEqual(verdict([cert, ca], [r], { ...given, certificates: "leaf" }), split)
+    assert.strictEqual(verdict([cert, ca], [r], given), "UNABLE_TO_GET_CRL 1")
+  })
+
+  it("may be further from the anchor than the peer", () => {
+    const [near, far] = [intermediate(r, "Near"), intermediate(intermediate(r, "Near"), "Far")]
+    const between = intermediate(near, "Far")
+    const service = intermediate(between, "Split", only("cRLSign"))
+    const given = { crlIssuers: [service, between, near, far].map(({ certificate }) => certificate) }
+    const crls = [rootCrl, crl(near), crl(between), crl(service)]
+    assert.strictEqual(verdict([cert, ca], [r], { crls, ...given }, { maxPathLength: 1 }), split)
+  })
+
   it("need not be an authority", () => {
     const end = leaf(r, { subject: { CN: "Split" }, purposes: [], extensions: [CertificateExtension.encodeKeyUsage(["cRLSign"])] }) // prettier-ignore
     assert.strictEqual(verdict([cert, ca, end], [r], { crls: [rootCrl, crl(end)] }), split)
@@ -695,6 +712,13 @@ describe("Who signs CRLs", () => {
     const all = [l, i, ...strangers] as const
     assert.strictEqual(verdict(all, [r], { crls: [rootCrl, forged] }), "CRL_SIGNATURE_FAILURE 0")
     const limits = { pathSignatures: 20 }
+    // Those of somebody else who is called Root cost a signature each, and their CRL is not even looked at.
+    const other = root()
+    const elsewhere = Array.from({ length: 30 }, () => intermediate(other, "Intermediate"))
+    const searching = (most: number) =>
+      errorOf([l, i, ...elsewhere], [r], { crls: [rootCrl, forged] }, { limits: { pathSignatures: most } }).reason
+    assert.strictEqual(searching(20), "BudgetExceeded")
+    assert.strictEqual(searching(60), "CrlUnusable")
     const error = errorOf(all, [r], { crls: [rootCrl, forged] }, { limits })
     assert.strictEqual(error.reason, "BudgetExceeded")
     // Who could exhaust it could else have itself accepted.
