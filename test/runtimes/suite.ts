@@ -2,11 +2,12 @@
  * What a runtime has to do with a provider, by what the provider declares: whole handshakes with both sides ours, over
  * memory and over a MessageChannel. No Node in here: it runs in browsers too.
  */
-import { Effect, Either, Option, type Scope } from "effect"
+import { Effect, Either, Option, Redacted, type Scope } from "effect"
 import {
   CertificateBuilder,
   CipherSuite,
   CryptoProvider,
+  Identity,
   NamedGroup,
   type PrivateKey,
   type PublicKey,
@@ -19,6 +20,8 @@ import {
   type Transport
 } from "effect-tls"
 import { MemoryTransport } from "effect-tls/testing"
+import { WebPrivateKey } from "effect-tls/web"
+import * as BundleMaker from "../support/bundleMaker.ts"
 import * as Conversation from "./conversation.ts"
 import * as Duplexes from "./duplexes.ts"
 import { type Check, check, expect, expectBytes } from "./report.ts"
@@ -415,6 +418,55 @@ const connectionChecks = (pki: Pki) => [
   )
 ]
 
+/** Keys as files have them, and as Web Cryptography does. */
+const keyChecks = (pki: Pki) => {
+  const passphrase = "correct horse"
+  const shows = (what: string, identity: NonNullable<Options["identity"]>) =>
+    agrees(pki, { server: { identity } }, {}).pipe(
+      Effect.mapError((error) => new Error(`a server with ${what}: ${String(error)}`))
+    )
+  return [
+    check(
+      "keys",
+      "encrypted, and in a bundle",
+      Effect.gen(function* () {
+        const crypto = yield* CryptoProvider.CryptoProvider
+        const bundles = BundleMaker.make(crypto)
+        const { key, pkcs8 } = yield* crypto.generatePrivateKey({ _tag: "Ec", curve: "P-256" })
+        const { certificate } = yield* CertificateBuilder.issue(pki.ca, { names: ["localhost"], key })
+        const secret = Redacted.value(pkcs8)
+        for (const kdf of [BundleMaker.pbkdf2(1000), BundleMaker.scrypt(1024, 8, 1)]) {
+          const encryption = BundleMaker.pbes2(kdf, "AES-256-CBC")
+          const privateKey = yield* Effect.promise(() => bundles.encryptedKey(secret, passphrase, encryption))
+          yield* shows(`a key by ${kdf._tag}`, { certificateChain: certificate, privateKey, passphrase })
+          for (const vouching of ["Mac", "Pbmac1"] as const) {
+            const pkcs12 = yield* Effect.promise(async () => {
+              const bag = await bundles.shroudedBag(secret, passphrase, encryption)
+              const bags = [bag, BundleMaker.certBag(certificate.der)]
+              const safe = await bundles.encryptedSafe(bags, passphrase, encryption)
+              return bundles.pfx([safe], passphrase, { _tag: vouching, iterations: 1000 })
+            })
+            yield* shows(`a bundle by ${kdf._tag} and ${vouching}`, { pkcs12, passphrase })
+            const error = yield* Effect.flip(Identity.make({ pkcs12, passphrase: "wrong" }))
+            yield* expect("the reason", error.reason, "WrongPassphrase" as const)
+          }
+        }
+      })
+    ),
+    check(
+      "keys",
+      "that do not leave Web Cryptography",
+      Effect.gen(function* () {
+        const algorithm = { name: "ECDSA", namedCurve: "P-256" }
+        const pair = yield* Effect.promise(() => crypto.subtle.generateKey(algorithm, false, ["sign", "verify"]))
+        const key = yield* WebPrivateKey.make(pair)
+        const { identity } = yield* CertificateBuilder.issue(pki.ca, { names: ["localhost"], key })
+        yield* shows("a CryptoKey", identity)
+      })
+    )
+  ]
+}
+
 /** Everything, one after the other. */
 export const run: Effect.Effect<Report, unknown, CryptoProvider.CryptoProvider> = Effect.gen(function* () {
   const crypto = yield* CryptoProvider.CryptoProvider
@@ -429,6 +481,7 @@ export const run: Effect.Effect<Report, unknown, CryptoProvider.CryptoProvider> 
     ...retryChecks(pki, declared),
     ...hybridChecks(pki, declared),
     ...clientCertificateChecks(pki),
+    ...keyChecks(pki),
     ...errorChecks(pki),
     ...connectionChecks(pki)
   ]
