@@ -712,13 +712,13 @@ describe("Who signs CRLs", () => {
     const all = [l, i, ...strangers] as const
     assert.strictEqual(verdict(all, [r], { crls: [rootCrl, forged] }), "CRL_SIGNATURE_FAILURE 0")
     const limits = { pathSignatures: 20 }
-    // Those of somebody else who is called Root cost a signature each, and their CRL is not even looked at.
+    // Those of somebody else who is called Root cost a signature each as issuers of CRLs, and one of the leaf.
     const other = root()
     const elsewhere = Array.from({ length: 30 }, () => intermediate(other, "Intermediate"))
     const searching = (most: number) =>
       errorOf([l, i, ...elsewhere], [r], { crls: [rootCrl, forged] }, { limits: { pathSignatures: most } }).reason
     assert.strictEqual(searching(20), "BudgetExceeded")
-    assert.strictEqual(searching(60), "CrlUnusable")
+    assert.strictEqual(searching(80), "CrlUnusable")
     const error = errorOf(all, [r], { crls: [rootCrl, forged] }, { limits })
     assert.strictEqual(error.reason, "BudgetExceeded")
     // Who could exhaust it could else have itself accepted.
