@@ -68,6 +68,7 @@ interface Asked {
   readonly crypto?: CryptoProviderService
   readonly partialChain?: boolean
   readonly maxPathLength?: number
+  readonly purposes?: ReadonlyArray<ObjectIdentifier.ObjectIdentifier>
 }
 
 const check = (
@@ -81,7 +82,8 @@ const check = (
   const verifier = Verifier.webPki(TrustStore.fromCertificates(anchors.map(certificateOf)), {
     revocation,
     ...(asked.partialChain === undefined ? {} : { partialChain: asked.partialChain }),
-    ...(asked.maxPathLength === undefined ? {} : { maxPathLength: asked.maxPathLength })
+    ...(asked.maxPathLength === undefined ? {} : { maxPathLength: asked.maxPathLength }),
+    ...(asked.purposes === undefined ? {} : { purposes: asked.purposes })
   })
   return run(
     Effect.either(
@@ -638,6 +640,16 @@ describe("Who signs CRLs", () => {
     const given = { crlIssuers: [service, between, near, far].map(({ certificate }) => certificate) }
     const crls = [rootCrl, crl(near), crl(between), crl(service)]
     assert.strictEqual(verdict([cert, ca], [r], { crls, ...given }, { maxPathLength: 1 }), split)
+  })
+
+  it("need not be good for what the peer is", () => {
+    const purpose = CertificateExtension.encodeExtendedKeyUsage([oids.timeStamping])
+    const other = intermediate(r, "Split", {
+      extensions: [CertificateExtension.encodeKeyUsage(["cRLSign"]), purpose]
+    })
+    const given = { crls: [rootCrl, crl(other)] }
+    assert.strictEqual(verdict([cert, ca, other], [r], given), split)
+    assert.strictEqual(verdict([cert, ca, other], [r], given, { purposes: [oids.serverAuth] }), split)
   })
 
   it("need not be an authority", () => {
