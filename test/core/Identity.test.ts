@@ -23,6 +23,7 @@ import * as bundles from "../support/bundles.ts"
 import * as harness from "../support/harness.ts"
 import type { Made } from "../support/identities.ts"
 import * as identities from "../support/identities.ts"
+import { hasOpenssl, workshop } from "../support/openssl.ts"
 import * as scripts from "../support/scripts.ts"
 
 const authorityEc = identities.makeSync({ ca: true, names: [], subject: "EC authority" })
@@ -443,6 +444,32 @@ describe("an identity from files", () => {
     // Both to find their certificates, the first again to sign with it.
     assert.deepStrictEqual(alive, [true, true, true])
     assert.isTrue(imported.every((bytes) => bytes.every((byte) => byte === 0)))
+  })
+
+  it.skipIf(!hasOpenssl)("may have a compressed point in its certificate, its key, or both", async () => {
+    using shop = workshop()
+    shop.run("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", "key")
+    const ask = "req -x509 -days 30 -subj /CN=x -addext subjectAltName=DNS:localhost".split(" ")
+    for (const form of ["compressed", "uncompressed"]) {
+      shop.run("ec", "-in", "key", "-conv_form", form, "-out", `${form}.key`)
+      shop.run(...ask, "-key", `${form}.key`, "-out", `${form}.pem`)
+    }
+    const lengths: Array<number> = []
+    for (const certificate of ["compressed", "uncompressed"]) {
+      for (const key of ["compressed", "uncompressed"]) {
+        const options = { certificateChain: shop.text(`${certificate}.pem`), privateKey: shop.text(`${key}.key`) }
+        const identity = await made(options)
+        lengths.push(identity.certificateChain[0].publicKey.spki.length)
+        const { server } = await Effect.gen(function* () {
+          const context = yield* harness.context({ identity: options })
+          const trust = { anchors: options.certificateChain }
+          const client = yield* harness.context({ trust })
+          return yield* harness.connected({ server: context, client, serverName: "localhost" })
+        }).pipe(Effect.scoped, Effect.provide(harness.layer), Effect.runPromise)
+        assert.strictEqual(server.info.signatureScheme, "ecdsa_secp256r1_sha256")
+      }
+    }
+    assert.deepStrictEqual(lengths, [59, 59, 91, 91])
   })
 
   it("needs nothing of Node's", async () => {

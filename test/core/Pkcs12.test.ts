@@ -13,6 +13,7 @@ import * as Bytes from "../../src/schema/Bytes.ts"
 import * as Der from "../../src/schema/Der.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
+import * as Pfx from "../../src/schema/Pfx.ts"
 import * as bundles from "../support/bundles.ts"
 import * as identities from "../support/identities.ts"
 import * as tools from "../support/keyTools.ts"
@@ -431,6 +432,32 @@ describe("what is in a bundle", () => {
     assert.match(unusable[1]!.problem, /certificate/i)
     assert.strictEqual(unusable[2]!.problem, "a sdsiCertificate, of which we know nothing")
     assert.strictEqual(unusable[3]!.problem, "a crlBag, of which we know nothing")
+  })
+
+  it("BER: lengths that are open, strings in pieces", async () => {
+    const open = (tag: number, ...items: ReadonlyArray<Uint8Array>) =>
+      Bytes.concat([Uint8Array.of(tag, 0x80), ...items, new Uint8Array(2)])
+    const pieces = (bytes: Uint8Array) =>
+      [bytes.subarray(0, 7), bytes.subarray(7)].map((piece) => Der.octetString(piece))
+    const key = await bundles.shroudedBag(leaf.pkcs8, passphrase, undefined, named)
+    const [identifier, ciphertext] = await bundles.encrypt(
+      bundles.pbes2(),
+      open(Der.Tag.Sequence, key, ...chain),
+      passphrase
+    )
+    const data = Der.oid(oids.data)
+    const content = open(Der.Tag.Sequence, data, identifier, open(0xa0, ...pieces(ciphertext)))
+    const encrypted = open(Der.Tag.Sequence, Der.integer(0), content)
+    const safe = open(Der.Tag.Sequence, Der.oid(oids.encryptedData), open(0xa0, encrypted))
+    const authenticated = open(Der.Tag.Sequence, safe)
+    const bytes = open(
+      Der.Tag.Sequence,
+      Der.integer(3),
+      open(Der.Tag.Sequence, data, open(0xa0, open(0x24, ...pieces(authenticated))))
+    )
+    assert.deepStrictEqual(summary(await opened(bytes)), whole)
+    // What is vouched for is the content of the pieces, without their tags and lengths.
+    assert.deepStrictEqual(Either.getOrThrow(Pfx.decode(bytes)).authenticated, authenticated)
   })
 
   it("PEM as certtool writes it, redacted or not", async () => {
