@@ -45,13 +45,14 @@ const nameObject = (name: DistinguishedName): Record<string, string | Array<stri
   return object
 }
 
+// Of a text of one character, OpenSSL thinks of the end only.
+const valueText = (value: string): string => (value === "#" ? value : DistinguishedNames.escapeText(value))
+
 /** RFC 2253 as OpenSSL writes it, controls as they are: what it goes into escapes them. */
 const nameText = (name: DistinguishedName): string =>
   [...name.rdns]
     .reverse()
-    .map((rdn) =>
-      rdn.map(({ type, value }) => `${attributeName(type)}=${DistinguishedNames.escapeText(value)}`).join("+")
-    )
+    .map((rdn) => rdn.map(({ type, value }) => `${attributeName(type)}=${valueText(value)}`).join("+"))
     .join(",")
 
 /**
@@ -142,13 +143,15 @@ const infoAccess = (certificate: Certificate): NodeJS.Dict<Array<string>> => {
 const curves = { "P-256": "prime256v1", "P-384": "secp384r1", "P-521": "secp521r1" } as const
 const curveBits = { "P-256": 256, "P-384": 384, "P-521": 521 } as const
 
+const numberText = (bytes: Uint8Array): string => Bytes.toHex(bytes).replace(/^0+(?=.)/, "")
+
 const keyFields = (key: PublicKey.PublicKey) => {
   switch (key._tag) {
     case "Rsa":
       return {
-        modulus: Bytes.toHex(key.modulus).toUpperCase(),
+        modulus: numberText(key.modulus).toUpperCase(),
         bits: PublicKey.modulusBits(key),
-        exponent: `0x${Bytes.toHex(key.exponent).replace(/^0+(?=.)/, "")}`,
+        exponent: `0x${numberText(key.exponent)}`,
         pubkey: Buffer.from(key.spki)
       }
     case "Ec":
@@ -198,7 +201,8 @@ export const make = (certificate: Certificate): Tls.PeerCertificate => {
     issuer: nameObject(certificate.issuer),
     ...(names === undefined ? {} : { subjectaltname: names.map(generalName).join(", ") }),
     ...(certificate.extension("AuthorityInfoAccess") === undefined ? {} : { infoAccess: infoAccess(certificate) }),
-    ca: certificate.isCa,
+    // OpenSSL's answer: an authority that may not sign certificates is none.
+    ca: certificate.isCa && certificate.keyUsage?.has("keyCertSign") !== false,
     ...keyFields(certificate.publicKey),
     valid_from: timeText(certificate.notBefore),
     valid_to: timeText(certificate.notAfter),
