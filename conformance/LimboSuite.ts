@@ -52,7 +52,7 @@ type Testcase = typeof Testcase.Type
 const conformanceOf = (id: string) =>
   id.startsWith("webpki::")
     ? ("webpki" as const)
-    : /^(?:rfc5280|pathlen)::/.test(id)
+    : /^(?:rfc5280|pathlen|crl)::/.test(id)
       ? ("rfc5280" as const)
       : ("practice" as const)
 

@@ -12,7 +12,7 @@ import * as ObjectIdentifier from "../schema/ObjectIdentifier.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import { equals as equalKeys } from "../schema/PublicKey.ts"
 import type { SignatureScheme } from "../schema/SignatureScheme.ts"
-import type { Problem } from "./CertificateRules.ts"
+import type { Conformance, Problem } from "./CertificateRules.ts"
 import * as Rules from "./CertificateRules.ts"
 import type { ListSet } from "./CrlScope.ts"
 import * as CrlScope from "./CrlScope.ts"
@@ -43,6 +43,8 @@ export interface CrlContext {
   readonly lists: ListSet
   readonly signatureSchemes: ReadonlyArray<SignatureScheme>
   readonly time: number
+  /** How closely CRLs have to keep to RFC 5280's profile of them. */
+  readonly conformance: Conformance
   readonly effort: PathEffort
   /** Certificates that a CRL's issuer may have, besides those of the path. */
   readonly others: ReadonlyArray<Certificate>
@@ -117,13 +119,16 @@ const check = Effect.fnUntraced(function* (
   certificate: Certificate,
   above: ReadonlyArray<Certificate>
 ): Effect.fn.Return<Problem | undefined> {
-  const illFormed = notUnderstood(list) ?? datesOf(list, context.time)
+  const illFormed = notUnderstood(list) ?? datesOf(list, context.time) ?? nonconforming(list, context.conformance)
   if (illFormed !== undefined) return illFormed
   const candidates = context
     .lists(list.issuer)
     .deltas.filter(
       (delta) =>
-        CrlScope.isDeltaOf(delta, list) && delta.isCurrentAt(context.time) && notUnderstood(delta) === undefined
+        CrlScope.isDeltaOf(delta, list) &&
+        delta.isCurrentAt(context.time) &&
+        notUnderstood(delta) === undefined &&
+        nonconforming(delta, context.conformance) === undefined
     )
   // An expired CRL is as good as new together with a current delta (RFC 5280 §6.3.3 (a)(1)(i)).
   if (!list.isCurrentAt(context.time) && candidates.length === 0) {
@@ -162,6 +167,24 @@ const notUnderstood = (list: CertificateRevocationList): Problem | undefined => 
   return unknown.length === 0
     ? undefined
     : unusable(list, `its extension ${unknown.map(ObjectIdentifier.name).join(", ")} is critical and not understood`)
+}
+
+/** The MUSTs of RFC 5280 §5.2 that nothing depends on. */
+const nonconforming = (list: CertificateRevocationList, conformance: Conformance): Problem | undefined => {
+  if (conformance === "practice" || conformance === "algorithm") return undefined
+  const number = list.extension("CrlNumber")
+  const identifier = list.extension("AuthorityKeyIdentifier")
+  if (number === undefined) return unusable(list, "it has no number (RFC 5280 §5.2.3)")
+  if (number.critical) return unusable(list, "its number is critical (RFC 5280 §5.2.3)")
+  if (identifier?.keyIdentifier === undefined) {
+    return unusable(list, "it has no authority key identifier (RFC 5280 §5.2.1)")
+  }
+  if (list.extension("DeltaCrlIndicator")?.critical === false) {
+    return unusable(list, "its delta CRL indicator is not critical (RFC 5280 §5.2.4)")
+  }
+  return list.extension("IssuingDistributionPoint")?.critical === false
+    ? unusable(list, "its issuing distribution point is not critical (RFC 5280 §5.2.5)")
+    : undefined
 }
 
 const datesOf = (list: CertificateRevocationList, time: number): Problem | undefined => {

@@ -146,6 +146,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
               lists: policy.lists,
               signatureSchemes,
               time,
+              conformance: request.conformance ?? "practice",
               effort,
               others,
               checkIssuer: (issuer) => checkIssuer(issuer, above.at(-1)!, effort),
