@@ -650,6 +650,80 @@ describe("what is no bundle", () => {
     }
   })
 
+  const data = Der.oid(oids.data)
+  const encryptedData = (version: number, type: Uint8Array) =>
+    Der.sequence(
+      Der.oid(oids.encryptedData),
+      Der.value(
+        0xa0,
+        Der.sequence(
+          Der.integer(version),
+          Der.sequence(type, Der.sequence(Der.oid(oids.rsaEncryption)), Der.value(0x80, new Uint8Array(8)))
+        )
+      )
+    )
+  const halfName = Der.sequence(Der.oid(oids.friendlyName), Der.value(Der.Tag.Set, Der.value(0x1e, Uint8Array.of(0))))
+  const damages: ReadonlyArray<readonly [said: string, safe: Uint8Array]> = [
+    ["EncryptedData of version 1", encryptedData(1, data)],
+    ["encrypted content that is not data", encryptedData(0, Der.oid(oids.signedData))],
+    [
+      "a BMPString of half a character",
+      bundles.openSafe(
+        Der.sequence(Der.oid(oids.keyBag), Der.value(0xa0, leaf.pkcs8), Der.value(Der.Tag.Set, halfName))
+      )
+    ],
+    ["1 byte(s) too many", Der.sequence(data, Der.value(0xa0, Der.octetString(Uint8Array.of(0x30, 0, 0))))],
+    ["value expected, nothing left", bundles.openSafe(bundles.bag("keyBag", new Uint8Array(0)))]
+  ]
+  it.each(damages)("is damaged by %s", async (said, safe) => {
+    const found = await problem(await bundles.pfx([safe], passphrase))
+    assert.match(found, /^Malformed: the bundle is damaged: /)
+    assert.include(found, said)
+  })
+
+  it("is vouched for by no iterations, or by what is not HMAC of PBKDF2", async () => {
+    const [version, content] = Either.getOrThrow(
+      Der.decode("PFX", (reader) => reader.within(Der.Tag.Sequence, (pfx) => [pfx.element(), pfx.element()]))(
+        await bundles.pfx([], "", { _tag: "None" })
+      )
+    )
+    const mac = (identifier: Uint8Array, ...iterations: ReadonlyArray<Uint8Array>) =>
+      Der.sequence(
+        version!,
+        content!,
+        Der.sequence(Der.sequence(identifier, Der.octetString()), Der.octetString(), ...iterations)
+      )
+    const sha256 = Der.sequence(Der.oid(oids.sha256), Der.nullValue())
+    assert.include(
+      await problem(mac(sha256, Der.integer(0))),
+      "Malformed: the bundle is damaged: PFX: an iteration count of zero"
+    )
+    const scrypt = Der.sequence(Der.oid(oids.scrypt), Der.sequence())
+    const pbmac1 = Der.sequence(
+      Der.oid(oids.pbmac1),
+      Der.sequence(scrypt, Der.sequence(Der.oid(oids.hmacWithSHA256), Der.nullValue()))
+    )
+    assert.include(
+      await problem(mac(pbmac1)),
+      "vouched for by PBMAC1 with scrypt and hmacWithSHA256, which is not supported"
+    )
+    const derivation = (salt: Uint8Array) =>
+      Der.sequence(Der.oid(oids.PBKDF2), Der.sequence(salt, Der.integer(1), Der.integer(32)))
+    const hmac = (name: "hmacWithSHA256" | "hmacWithSHA512-256") => Der.sequence(Der.oid(oids[name]), Der.nullValue())
+    const by = (salt: Uint8Array, name: Parameters<typeof hmac>[0]) =>
+      mac(Der.sequence(Der.oid(oids.pbmac1), Der.sequence(derivation(salt), hmac(name))))
+    assert.include(
+      await problem(by(Der.octetString(), "hmacWithSHA512-256")),
+      "vouched for by PBMAC1 with PBKDF2 and hmacWithSHA512-256, which is not supported"
+    )
+    assert.include(
+      await problem(by(Der.sequence(), "hmacWithSHA256")),
+      "vouched for by PBMAC1 with PBKDF2 with a salt from elsewhere and hmacWithSHA256, which is not supported"
+    )
+    // Without a prf it is HMAC-SHA-1, and that is read: the MAC just does not agree.
+    assert.match(await problem(by(Der.octetString(), "hmacWithSHA256")), /^WrongPassphrase: /)
+  })
+
   it("is protected by what is no passphrase", async () => {
     const enveloped = Der.sequence(Der.oid(oids.envelopedData), Der.value(0xa0, Der.sequence()))
     assert.strictEqual(
