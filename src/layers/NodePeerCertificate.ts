@@ -11,6 +11,7 @@ import * as Bytes from "../schema/Bytes.ts"
 import type { Certificate } from "../schema/Certificate.ts"
 import * as Certificates from "../schema/Certificate.ts"
 import * as Der from "../schema/Der.ts"
+import * as DerString from "../schema/DerString.ts"
 import type { DistinguishedName } from "../schema/DistinguishedName.ts"
 import * as DistinguishedNames from "../schema/DistinguishedName.ts"
 import type { GeneralName } from "../schema/GeneralName.ts"
@@ -45,14 +46,20 @@ const nameObject = (name: DistinguishedName): Record<string, string | Array<stri
   return object
 }
 
-// Of a text of one character, OpenSSL thinks of the end only.
-const valueText = (value: string): string => (value === "#" ? value : DistinguishedNames.escapeText(value))
+const attributeText = ({ tag, type, value }: DistinguishedNames.Attribute): string => {
+  const name = attributeName(type)
+  if (ObjectIdentifier.knownName(type) === undefined && DerString.isStringTag(tag)) {
+    return `${name}=#${Bytes.toHex(DerString.encode({ tag, value })).toUpperCase()}`
+  }
+  // Of a text of one character, OpenSSL thinks of the end only.
+  return `${name}=${value === "#" ? value : DistinguishedNames.escapeText(value)}`
+}
 
 /** RFC 2253 as OpenSSL writes it, controls as they are: what it goes into escapes them. */
 const nameText = (name: DistinguishedName): string =>
   [...name.rdns]
     .reverse()
-    .map((rdn) => rdn.map(({ type, value }) => `${attributeName(type)}=${valueText(value)}`).join("+"))
+    .map((rdn) => rdn.map(attributeText).join("+"))
     .join(",")
 
 /**

@@ -138,6 +138,7 @@ describe("NodePeerCertificate", () => {
         ])
       },
       { _tag: "DirectoryName", name: DistinguishedName.fromAttributes([[oids.commonName, "plain"]]) },
+      { _tag: "DirectoryName", name: DistinguishedName.fromAttributes([[ObjectIdentifier.make("1.2.3.4.5"), "odd"]]) },
       other("1.3.6.1.5.5.7.8.9", Der.utf8String("ü@example.com")),
       other("1.3.6.1.5.5.7.8.9", Der.ascii("a@example.com")),
       other("1.3.6.1.5.5.7.8.5", Der.utf8String("a, b")),
