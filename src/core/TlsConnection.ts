@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
@@ -37,8 +39,8 @@ import { Mutex } from "./Mutex.ts"
 import * as Step from "./Step.ts"
 
 /**
- * An open TLS connection. It lives in a Scope; closing that sends `close_notify`, half-closes, and lets the transport
- * deliver what was written.
+ * An open TLS connection. It lives in a Scope; closing that sends `close_notify` (after a failure or a defect, but not an
+ * interruption, the alert `internal_error`), half-closes, and lets the transport deliver what was written.
  *
  * @since 0.1.0
  * @category models
@@ -76,8 +78,6 @@ export interface TlsConnection {
 
 /** Bytes sealed and handed to the transport at once: enough to make system calls few, little to wait for. */
 const batchLength = 65_536
-
-const closeNotify = Alert.encode({ level: 1, description: Alert.fromName("close_notify") })
 
 const noBytes = new Uint8Array(0)
 
@@ -273,15 +273,10 @@ class Connection implements TlsConnection {
   /** Sends the alert of the error that ended reading, once. */
   readonly #tellPeer: Effect.Effect<void> = Effect.suspend(() => {
     if (this.#failure === undefined || this.#writeEnded) return Effect.void
-    this.#writeEnded = true
     const alert = alertOf(this.#failure)
-    if (Option.isNone(alert)) return Effect.ignore(this.#flight.duplex.end())
-    this.#flight.trace({ _tag: "AlertSent", description: alert.value })
-    const record = this.#flight.writer.write(
-      ContentType.alert,
-      Alert.encode({ level: Alert.levelOf(alert.value), description: alert.value })
-    )
-    return Effect.ignore(this.#flight.duplex.end(record))
+    if (Option.isSome(alert)) return Effect.ignore(this.#flight.duplex.end(this.#lastAlert(alert.value)))
+    this.#writeEnded = true
+    return Effect.ignore(this.#flight.duplex.end())
   })
 
   // -- writing --------------------------------------------------------------------------------------------------------
@@ -399,16 +394,32 @@ class Connection implements TlsConnection {
   }
 
   #closeNotify(): Uint8Array {
-    this.#writeEnded = true
-    this.#flight.trace({ _tag: "AlertSent", description: Alert.fromName("close_notify") })
-    return this.#flight.writer.write(ContentType.alert, closeNotify)
+    return this.#lastAlert(Alert.fromName("close_notify"))
   }
 
-  /** What closing the Scope does. It waits for nobody: a writer that waits for room has its bytes in the transport. */
-  readonly close: Effect.Effect<void> = Effect.suspend(() => {
-    if (this.#failure !== undefined) return Effect.zipRight(this.#tellPeer, Effect.ignore(this.#flight.duplex.end()))
-    return Effect.ignore(this.#flight.duplex.end(this.#writeEnded ? undefined : this.#closeNotify()))
-  })
+  #lastAlert(description: Alert.AlertDescription): Uint8Array {
+    this.#writeEnded = true
+    this.#flight.trace({ _tag: "AlertSent", description })
+    return this.#flight.writer.write(
+      ContentType.alert,
+      Alert.encode({ level: Alert.levelOf(description), description })
+    )
+  }
+
+  /**
+   * What closing the Scope does. It waits for nobody: a writer that waits for room has its bytes in the transport. After a
+   * failure the peer must not take what it got for all there is, so that it is told of an error. An interruption is how
+   * programs end connections they are done with.
+   */
+  readonly close = (exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (this.#failure !== undefined) return Effect.zipRight(this.#tellPeer, Effect.ignore(this.#flight.duplex.end()))
+      if (this.#writeEnded) return Effect.ignore(this.#flight.duplex.end())
+      const failed = Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)
+      return Effect.ignore(
+        this.#flight.duplex.end(failed ? this.#lastAlert(Alert.fromName("internal_error")) : this.#closeNotify())
+      )
+    })
 
   readonly exportKeyingMaterial: TlsConnection["exportKeyingMaterial"] = ({ context = noBytes, label, length }) =>
     Effect.suspend(() => {
@@ -437,5 +448,5 @@ export const open = (
 ): Effect.Effect<TlsConnection> =>
   Effect.suspend(() => {
     const connection = new Connection(flight, established, scope)
-    return Effect.as(Scope.addFinalizer(scope, connection.close), connection)
+    return Effect.as(Scope.addFinalizerExit(scope, connection.close), connection)
   })

@@ -191,25 +191,23 @@ describe("a handler", () => {
     )
   }
 
-  // Open: a handler that dies in the middle of what it says ends its connection with close_notify, as one that has said
-  // everything does. A client that reads to the end, as HTTP/1.0's does, takes the half for the whole. Proposal: the
-  // finalizer of TlsConnection.open looks at the Exit (Scope.addFinalizerExit); after a failure or a defect, but not an
-  // interruption, it sends `internal_error` instead. The owner of the design decides.
-  it.fails("that dies does not end its connection as if all had been said", () =>
-    Effect.gen(function* () {
-      const { server } = yield* serve({
-        handler: (connection) =>
-          Effect.zipRight(connection.write(harness.bytes("half of it")), Effect.die(new Error("a defect")))
+  // A client that reads to the end, as HTTP/1.0's does, must not take the half for the whole.
+  const endings: ReadonlyArray<readonly [string, Effect.Effect<unknown, Error>, string]> = [
+    ["dies", Effect.die(new Error("a defect")), "AlertError/internal_error/connected"],
+    ["fails", Effect.fail(new Error("a failure")), "AlertError/internal_error/connected"],
+    ["is interrupted", Effect.interrupt, "close_notify"],
+    ["succeeds", Effect.void, "close_notify"]
+  ]
+  for (const [how, ending, seen] of endings) {
+    one(`that ${how} ends its connection with ${seen}`, () =>
+      Effect.gen(function* () {
+        const { server } = yield* serve({
+          handler: (connection) => Effect.zipRight(connection.write(harness.bytes("half of it")), ending)
+        })
+        assert.strictEqual(yield* endOf(yield* connect(server)), seen)
       })
-      const client = yield* connect(server)
-      assert.notStrictEqual(yield* endOf(client), "close_notify")
-    }).pipe(
-      Effect.scoped,
-      Effect.provide(harness.layer),
-      Effect.provide(Logger.remove(Logger.defaultLogger)),
-      Effect.runPromise
     )
-  )
+  }
 
   one("may take its time while others come and go", () =>
     Effect.gen(function* () {
