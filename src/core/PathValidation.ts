@@ -26,6 +26,7 @@ import { noIssuer, otherKey, toError } from "./PathFailure.ts"
 import { isKeyFor } from "./PrivateKey.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
+import * as VerifiedSignatures from "./VerifiedSignatures.ts"
 
 /**
  * How much effort one verification may take, and which keys are good enough. `Limits` of the schema is one.
@@ -384,7 +385,7 @@ const verifySignature = Effect.fnUntraced(function* (
   if (problem === undefined && !crypto.capabilities.verify(algorithm, key)) {
     problem = { reason: "WeakSignature", detail: `the provider ${crypto.name} cannot verify its signature` }
   }
-  if (problem === undefined) {
+  if (problem === undefined && !VerifiedSignatures.has(crypto, child, issuer)) {
     if (--search.effort.signatures < 0) {
       const detail = `more than ${request.limits.pathSignatures} signatures would have to be verified`
       return yield* failure(search, path, path.length - 1, { reason: "BudgetExceeded", detail })
@@ -399,6 +400,7 @@ const verifySignature = Effect.fnUntraced(function* (
           ? Effect.die(error)
           : Effect.succeed({ reason: "WeakKey", detail: `its issuer's key cannot be used: ${error.detail}` })
     )
+    if (problem === undefined) VerifiedSignatures.add(crypto, child, issuer)
   }
   results.set(issuer, problem)
   return problem

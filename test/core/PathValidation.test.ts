@@ -26,7 +26,7 @@ import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 
 const { oids } = ObjectIdentifier
 const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): A =>
-  Effect.runSync(Effect.provide(effect, NodeCrypto.layer))
+  Effect.runPromise(Effect.provide(effect, NodeCrypto.layer))
 
 // All is valid at `now` unless a test says otherwise. Ed25519, because it is quick to make and to verify.
 const now = Date.UTC(2030, 0, 1)
