@@ -5,7 +5,7 @@ import * as Either from "effect/Either"
 import { generateKeyPairSync, sign } from "node:crypto"
 import type { AuthorityOptions, CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
-import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import { CryptoProvider, type CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import type { PathRequest } from "../../src/core/PathValidation.ts"
 import * as PathValidation from "../../src/core/PathValidation.ts"
 import type { PrivateKey } from "../../src/core/PrivateKey.ts"
@@ -26,7 +26,7 @@ import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 
 const { oids } = ObjectIdentifier
 const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): A =>
-  Effect.runPromise(Effect.provide(effect, NodeCrypto.layer))
+  Effect.runSync(Effect.provide(effect, NodeCrypto.layer))
 
 // All is valid at `now` unless a test says otherwise. Ed25519, because it is quick to make and to verify.
 const now = Date.UTC(2030, 0, 1)
@@ -57,41 +57,40 @@ interface Outcome {
   readonly code: string
 }
 
-const validate = (
+const validation = (
   certificates: NonEmptyReadonlyArray<Issued | Certificate>,
   anchors: ReadonlyArray<Issued | Certificate>,
   options: Partial<PathRequest> = {}
-): Outcome => {
+): Effect.Effect<Outcome, never, CryptoProvider> => {
   const certificateOf = (item: Issued | Certificate) => ("certificate" in item ? item.certificate : item)
   const [first, ...others] = certificates
-  const outcome = run(
-    Effect.either(
-      PathValidation.build({
-        role: "server",
-        certificates: [certificateOf(first), ...others.map(certificateOf)],
-        anchors: TrustStore.fromCertificates(anchors.map(certificateOf)),
-        signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
-        limits: Limits.defaults,
-        time: now,
-        ...options
+  return PathValidation.build({
+    role: "server",
+    certificates: [certificateOf(first), ...others.map(certificateOf)],
+    anchors: TrustStore.fromCertificates(anchors.map(certificateOf)),
+    signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
+    limits: Limits.defaults,
+    time: now,
+    ...options
+  }).pipe(
+    Effect.match({
+      onFailure: (error) => ({
+        result: `${error.reason} ${error.depth}`,
+        message: error.message,
+        code: error.code,
+        marks: error.chain.map(({ anchor, mark }) => `${mark[0]}${anchor ? "!" : ""}`).join("")
+      }),
+      onSuccess: (path) => ({
+        result: path.map(({ subject }) => subject.commonName ?? "-").join(" < "),
+        message: "",
+        code: "",
+        marks: ""
       })
-    )
-  )
-  return Either.match(outcome, {
-    onLeft: (error) => ({
-      result: `${error.reason} ${error.depth}`,
-      message: error.message,
-      code: error.code,
-      marks: error.chain.map(({ anchor, mark }) => `${mark[0]}${anchor ? "!" : ""}`).join("")
-    }),
-    onRight: (path) => ({
-      result: path.map(({ subject }) => subject.commonName ?? "-").join(" < "),
-      message: "",
-      code: "",
-      marks: ""
     })
-  })
+  )
 }
+
+const validate = (...of: Parameters<typeof validation>): Outcome => run(validation(...of))
 
 const r = root()
 const i = intermediate(r)
@@ -219,7 +218,8 @@ describe("PathValidation finds a path", () => {
           return [made, yield* CertificateBuilder.issue(made, { subject: { CN: "leaf" }, key, ...always })] as const
         }).pipe(Effect.provide(NodeCrypto.layer))
       )
-      assert.strictEqual(validate([end], [ca]).result, "leaf < Root")
+      const { result } = await Effect.runPromise(Effect.provide(validation([end], [ca]), NodeCrypto.layer))
+      assert.strictEqual(result, "leaf < Root")
     }
   })
 })
@@ -776,6 +776,55 @@ describe("PathValidation's effort", () => {
       descriptions: [{ method: oids.caIssuers, location: { _tag: "Uri", value: "x".repeat(10_000) } }]
     })
     assert.isBelow(validate([leaf(root("Far"), { extensions: [endless] })], [r]).message.length, 500)
+  })
+})
+
+describe("PathValidation's memory of signatures", () => {
+  /** How many signatures a provider of one's own has verified, and its layer. */
+  const counting = () => {
+    const verified: Array<Uint8Array> = []
+    const { verify, ...rest } = NodeCrypto.make()
+    const crypto: CryptoProviderService = {
+      ...rest,
+      verify: (algorithm, key, data, signature) => {
+        verified.push(data)
+        return verify(algorithm, key, data, signature)
+      }
+    }
+    return { verified, provide: Effect.provideService(CryptoProvider, crypto) }
+  }
+
+  it("verifies a certificate's signature once", () => {
+    const ca = root()
+    const middle = intermediate(ca)
+    const end = leaf(middle)
+    const { provide, verified } = counting()
+    assert.strictEqual(Effect.runSync(provide(validation([end, middle], [ca]))).result, "leaf < Intermediate < Root")
+    assert.strictEqual(verified.length, 2)
+    assert.strictEqual(Effect.runSync(provide(validation([end, middle], [ca]))).result, "leaf < Intermediate < Root")
+    assert.strictEqual(verified.length, 2)
+    // Another provider makes up its own mind, and time goes on whatever was verified.
+    const other = counting()
+    assert.strictEqual(
+      Effect.runSync(other.provide(validation([end, middle], [ca]))).result,
+      "leaf < Intermediate < Root"
+    )
+    assert.strictEqual(other.verified.length, 2)
+    const later = validation([end, middle], [ca], { time: now + 1000 * day })
+    assert.strictEqual(Effect.runSync(provide(later)).result, "Expired 0")
+  })
+
+  it("believes it of that issuer only", () => {
+    const ca = root()
+    const end = leaf(ca)
+    const impostor = root()
+    const { provide, verified } = counting()
+    assert.strictEqual(Effect.runSync(provide(validation([end], [ca]))).result, "leaf < Root")
+    assert.notStrictEqual(Effect.runSync(provide(validation([end], [impostor]))).result, "leaf < Root")
+    const before = verified.length
+    // And what was wrong is looked at again.
+    assert.notStrictEqual(Effect.runSync(provide(validation([end], [impostor]))).result, "leaf < Root")
+    assert.isAbove(verified.length, before)
   })
 })
 
