@@ -211,6 +211,11 @@ const known = {
   anyPolicy: "2.5.29.32.0",
   cps: "1.3.6.1.5.5.7.2.1",
   userNotice: "1.3.6.1.5.5.7.2.2",
+  // What the CA/Browser Forum has certificates validated by (Baseline Requirements §7.1.6.1)
+  extendedValidation: "2.23.140.1.1",
+  domainValidated: "2.23.140.1.2.1",
+  organizationValidated: "2.23.140.1.2.2",
+  individualValidated: "2.23.140.1.2.3",
   // Encrypted keys: RFC 8018 appendix A, RFC 7292 appendix C
   pbes2: "1.2.840.113549.1.5.13",
   PBKDF2: "1.2.840.113549.1.5.12",
