@@ -62,6 +62,7 @@ export interface Trust {
   readonly anchors?: TrustStore
   readonly verifier?: Verifier
   readonly revocation?: RevocationOptions
+  readonly partialChain?: boolean
   readonly clientAuthentication?: ClientAuthentication
   readonly announceAuthorities?: boolean
 }
@@ -388,18 +389,27 @@ const defaultKeyShares = (groups: ReadonlyArray<NamedGroup.NamedGroupInfo>): Rea
     : [first.code]
 }
 
-/** A verifier decides by itself: were it to overrule silently what is said of revocation, nobody would notice. */
-const checkTrust = ({ trust }: SecureContext): Either.Either<void, TlsConfigError> =>
-  trust.verifier === undefined || trust.revocation === undefined || trust.revocation.mode === "off"
+/** A verifier decides by itself: were it to overrule silently what else is said of trust, nobody would notice. */
+const checkTrust = ({ trust }: SecureContext): Either.Either<void, TlsConfigError> => {
+  const { partialChain, revocation, verifier } = trust
+  if (verifier === undefined) return Either.void
+  const ignored =
+    revocation !== undefined && revocation.mode !== "off"
+      ? "revocation"
+      : partialChain === true
+        ? "partialChain"
+        : undefined
+  return ignored === undefined
     ? Either.void
     : Either.left(
         TlsConfigError.of(
           "InvalidOptions",
-          "trust.revocation",
-          `the verifier ${trust.verifier.name} does not know of it: give it to \`Verifier.webPki(store, { revocation })\`, ` +
+          `trust.${ignored}`,
+          `the verifier ${verifier.name} does not know of it: give it to \`Verifier.webPki(store, { ${ignored} })\`, ` +
             "or leave `verifier` out"
         )
       )
+}
 
 const checkServer = ({ identities, resolveIdentity, trust }: SecureContext): Either.Either<void, TlsConfigError> => {
   if (identities.length === 0 && resolveIdentity === undefined) {
@@ -430,7 +440,11 @@ const announcedBytes = 16_384
 const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "client" | "server"): HandshakePolicy => {
   const announce = trust.announceAuthorities ?? role === "server"
   const authorities = (trust.anchors?.anchors ?? []).map((certificate) => certificate.subject.der)
-  const options = trust.revocation === undefined ? {} : { revocation: trust.revocation }
+  const { partialChain, revocation } = trust
+  const options = {
+    ...(revocation === undefined ? {} : { revocation }),
+    ...(partialChain === undefined ? {} : { partialChain })
+  }
   return {
     ...policy,
     verifier:

@@ -45,6 +45,11 @@ export const TrustOptions = Schema.Struct({
   verifier: said(declared<Verifier>("a Verifier", Verifiers.isVerifier)),
   /** Whether certificates are revoked, by CRLs; not looked at unless told. Not beside `verifier`. Node: `crl`. */
   revocation: said(RevocationInput),
+  /**
+   * Whether a path may end at an anchor that is no root, as an intermediate authority's; it may not unless told. Not
+   * beside `verifier`. Node: `allowPartialTrustChain`.
+   */
+  partialChain: said(Schema.Boolean),
   /** Whether a server wants the client's certificate; one that is shown must always be accepted. Node: `requestCert`. */
   clientAuthentication: said(Schema.Literal("none", "request", "require") as Schema.Schema<ClientAuthentication>),
   /** Tell the peer the names of the anchors, so that it can pick a certificate; by default only servers do. */

@@ -53,7 +53,7 @@ const certificateReasons = {
   PartialChain: {
     code: "UNABLE_TO_GET_ISSUER_CERT",
     alert: "unknown_ca",
-    hint: "A certificate that is trusted but no root ends no chain unless `partialChain` says so: trust its root, or set that."
+    hint: "A certificate that is trusted but no root ends no chain unless `partialChain` says so: trust its root, or set `trust.partialChain`."
   },
   SelfSigned: {
     code: "DEPTH_ZERO_SELF_SIGNED_CERT",

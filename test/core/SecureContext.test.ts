@@ -6,8 +6,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
+import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import type { CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
@@ -581,6 +583,36 @@ describe("resolving", () => {
     assert.strictEqual(resolved(context, "server"), resolved(context, "server"))
     const another = { ...crypto }
     assert.notStrictEqual(resolved(context, "client", another), resolved(context, "client"))
+  })
+
+  it("trusts an intermediate authority's certificate when told to", async () => {
+    const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>) =>
+      Effect.runSync(Effect.provideService(effect, CryptoProvider, crypto))
+    const key = { _tag: "Ed25519" } as const
+    const root = run(CertificateBuilder.authority({ subject: { CN: "Root" }, key }))
+    const middle = run(CertificateBuilder.issueAuthority(root, { subject: { CN: "Middle" }, key }))
+    const { certificate } = run(CertificateBuilder.issue(middle, { names: ["a.example"], key }))
+    const reasonOf = async (trust: object) => {
+      const anchors = CertificateBuilder.certificatePem(middle)
+      const { limits, signatureSchemes, verifier } = resolved(
+        await accepted({ trust: { anchors, ...trust } }),
+        "client"
+      )
+      const verified = verifier.verify({
+        role: "server",
+        certificates: [certificate],
+        serverName: Option.none(),
+        signatureSchemes: signatureSchemes.map(({ code }) => code),
+        limits
+      })
+      return run(Effect.match(verified, { onFailure: ({ reason }) => reason, onSuccess: ({ path }) => path.length }))
+    }
+    assert.strictEqual(await reasonOf({}), "PartialChain")
+    assert.strictEqual(await reasonOf({ partialChain: false }), "PartialChain")
+    assert.strictEqual(await reasonOf({ partialChain: true }), 2)
+    const { issues } = await refused({ trust: { verifier: harness.verifier(), partialChain: true } })
+    assert.strictEqual(issues[0].path, "trust.partialChain")
+    assert.include(issues[0].message, "Verifier.webPki(store, { partialChain })")
   })
 
   it("key shares: the first group's; beside a hybrid its classical half; those that are said, in the groups' order", async () => {
