@@ -211,6 +211,15 @@ describe("CertificateRevocationList", () => {
     assert.isUndefined(find(1, nameOf("third")))
   })
 
+  it("notes no more kinds of extensions than a message could name", () => {
+    const many = Array.from({ length: 20 }, (_, n) => raw(ObjectIdentifier.make(`1.2.3.4.${n}`), new Uint8Array(0), true))
+    const list = decoded({ entries: [Der.sequence(entry(1, ...many.slice(0, 10)))], extensions: many.slice(5) })
+    assert.deepStrictEqual(
+      list.unknownCriticalExtensions,
+      many.slice(0, 16).map(({ oid }) => oid)
+    )
+  })
+
   it("finds what revokes a certificate, where a CRL has it twice", () => {
     const removal = entry(1, CrlExtension.encodeReasonCode("removeFromCRL"))
     const hold = entry(1, CrlExtension.encodeReasonCode("certificateHold"))
