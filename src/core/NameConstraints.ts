@@ -4,8 +4,10 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { NameConstraints } from "../schema/CertificateExtension.ts"
+import * as Der from "../schema/Der.ts"
 import type { DistinguishedName } from "../schema/DistinguishedName.ts"
 import { rdnKey } from "../schema/DistinguishedName.ts"
 import * as GeneralName from "../schema/GeneralName.ts"
@@ -60,7 +62,8 @@ const splitMailbox = (mailbox: string): PreparedAs<"Rfc822Name"> | undefined => 
   const host = mailbox.slice(at + 1).toLowerCase()
   if (at < 0 || !isDnsName(host)) return undefined
   // RFC 5321 §4.1.2: dot-atom, or a quoted string, whose quotes are not part of what is meant.
-  if (/^[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*$/.test(raw))
+  // RFC 6531 §3.3 adds what is beyond ASCII.
+  if (/^[\w!#$%&'*+/=?^`{|}~\u0080-\u{10ffff}-]+(?:\.[\w!#$%&'*+/=?^`{|}~\u0080-\u{10ffff}-]+)*$/u.test(raw))
     return { _tag: "Rfc822Name", local: raw, host }
   if (!/^"(?:[^"\\]|\\.)*"$/.test(raw)) return undefined
   return { _tag: "Rfc822Name", local: raw.slice(1, -1).replace(/\\(.)/g, "$1"), host }
@@ -212,6 +215,10 @@ const compileAll = (
 // The check
 // ---------------------------------------------------------------------------------------------------------------------
 
+const decodeMailbox = Der.decode("SmtpUTF8Mailbox", (reader) =>
+  new TextDecoder().decode(reader.content(Der.Tag.Utf8String))
+)
+
 /**
  * The names constraints apply to: the subject, those of subjectAltName, and without these the subject's mailboxes, and
  * its common name when that counts as the name of a host.
@@ -221,6 +228,13 @@ const constrainedNames = (
   isCommonNameHost: boolean
 ): ReadonlyArray<GeneralName.GeneralName> => {
   const names = [...certificate.subjectAltNames]
+  // RFC 9598 §6: a mailbox beyond ASCII hides among the other names, and constraints on mailboxes hold for it.
+  for (const name of certificate.subjectAltNames) {
+    if (name._tag !== "OtherName" || name.type !== oids.smtpUtf8Mailbox) continue
+    // One that is no text is no mailbox, so passes no constraint.
+    const value = Either.getOrElse(decodeMailbox(name.value), () => "")
+    names.push({ _tag: "Rfc822Name", value })
+  }
   if (certificate.extension("SubjectAltName") === undefined) {
     for (const { type, value } of certificate.subject.attributes) {
       if (type === oids.emailAddress) names.push({ _tag: "Rfc822Name", value })

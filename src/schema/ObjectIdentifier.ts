@@ -207,6 +207,8 @@ const known = {
   ocsp: "1.3.6.1.5.5.7.48.1",
   caIssuers: "1.3.6.1.5.5.7.48.2",
   caRepository: "1.3.6.1.5.5.7.48.5",
+  // Other names: RFC 9598 §3
+  smtpUtf8Mailbox: "1.3.6.1.5.5.7.8.9",
   // Policies and their qualifiers: RFC 5280 §4.2.1.4
   anyPolicy: "2.5.29.32.0",
   cps: "1.3.6.1.5.5.7.2.1",

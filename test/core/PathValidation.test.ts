@@ -666,6 +666,19 @@ describe("PathValidation and name constraints", () => {
     assert.strictEqual(of("a@example.org", ["leaf.example"]), "leaf < Constrained")
   })
 
+  it("on mailboxes hold for those beyond ASCII, which are other names", () => {
+    const international = (value: Uint8Array): GeneralName => ({ _tag: "OtherName", type: oids.smtpUtf8Mailbox, value })
+    const utf8 = (text: string) => international(Der.utf8String(text))
+    assert.strictEqual(check("permitted", mail("example.com"), utf8("ü@example.com")), "valid")
+    assert.strictEqual(check("permitted", mail("example.com"), utf8("ü@example.org")), "NameConstraint 0")
+    assert.strictEqual(check("excluded", mail("example.com"), utf8("ü@example.com")), "NameConstraint 0")
+    assert.strictEqual(check("excluded", mail("example.com"), utf8("ü@example.org")), "valid")
+    assert.strictEqual(check("permitted", dns("example.com"), utf8("ü@example.org")), "valid")
+    const noText = international(Uint8Array.of(5, 0))
+    assert.strictEqual(check("permitted", mail("example.com"), noText), "NameConstraint 0")
+    assert.strictEqual(check("excluded", mail("example.com"), noText), "NameConstraint 0")
+  })
+
   it("are also the caller's to set", () => {
     const nameConstraints = { permitted: [dns("leaf.example")], excluded: [dns("example.org")] }
     assert.strictEqual(validate([l, i], [r], { nameConstraints }).result, "leaf < Intermediate < Root")
