@@ -212,7 +212,9 @@ describe("CertificateRevocationList", () => {
   })
 
   it("notes no more kinds of extensions than a message could name", () => {
-    const many = Array.from({ length: 20 }, (_, n) => raw(ObjectIdentifier.make(`1.2.3.4.${n}`), new Uint8Array(0), true))
+    const many = Array.from({ length: 20 }, (_, n) =>
+      raw(ObjectIdentifier.make(`1.2.3.4.${n}`), new Uint8Array(0), true)
+    )
     const list = decoded({ entries: [Der.sequence(entry(1, ...many.slice(0, 10)))], extensions: many.slice(5) })
     assert.deepStrictEqual(
       list.unknownCriticalExtensions,
