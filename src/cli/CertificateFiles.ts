@@ -103,14 +103,14 @@ const pemItem = ({ content, label }: Pem.PemBlock): Item => {
 }
 
 const derItem = (bytes: Uint8Array): Either.Either<Item, string> => {
-  const kind = DerKind.kindOf(bytes)
-  if (kind !== undefined) return Either.right({ _tag: "Other", kind })
   const certificate = Certificate.decode(bytes)
   if (Either.isRight(certificate)) return Either.right({ _tag: "Certificate", certificate: certificate.right })
-  return Either.mapBoth(CertificateRevocationList.decode(bytes), {
-    onLeft: () => `it holds no certificate: ${certificate.left.message}`,
-    onRight: (list): Item => ({ _tag: "RevocationList", list })
-  })
+  const list = CertificateRevocationList.decode(bytes)
+  if (Either.isRight(list)) return Either.right({ _tag: "RevocationList", list: list.right })
+  const kind = DerKind.kindOf(bytes)
+  return kind === undefined
+    ? Either.left(`it holds no certificate: ${certificate.left.message}`)
+    : Either.right({ _tag: "Other", kind })
 }
 
 /**

@@ -17,15 +17,33 @@ const kinds: ReadonlyArray<readonly [kind: string, tags: ReadonlyArray<number>]>
   ["a public key", [Der.Tag.Sequence, Der.Tag.BitString]]
 ]
 
-const outerTags = Der.decode("DER", (reader) => {
-  const inner = reader.sequence()
+// What is signed: of three parts, of which the first tells what it is.
+const signed: ReadonlyArray<readonly [kind: string, tags: ReadonlyArray<number>]> = [
+  ["a certificate request", [Der.Tag.Integer, Der.Tag.Sequence, Der.Tag.Sequence, 0xa0]],
+  ["a certificate revocation list", [Der.Tag.Integer, Der.Tag.Sequence, Der.Tag.Sequence, Der.Tag.UtcTime]],
+  ["a certificate revocation list", [Der.Tag.Integer, Der.Tag.Sequence, Der.Tag.Sequence, Der.Tag.GeneralizedTime]]
+]
+
+const readTags = (reader: Der.DerReader): ReadonlyArray<number> => {
   const tags: Array<number> = []
   // Nothing we tell apart needs more.
-  while (!inner.isEmpty && tags.length < 4) {
-    tags.push(inner.peek())
-    inner.element()
+  while (!reader.isEmpty && tags.length < 4) {
+    tags.push(reader.peek())
+    reader.element()
   }
   return tags
+}
+
+const kindIn = (table: typeof kinds, found: ReadonlyArray<number>): string | undefined =>
+  table.find(([, tags]) => tags.every((tag, i) => found[i] === tag))?.[0]
+
+const read = Der.decode("DER", (reader) => {
+  const inner = reader.sequence()
+  const start = inner.position
+  const kind = kindIn(kinds, readTags(inner))
+  if (kind !== undefined) return kind
+  inner.position = start
+  return inner.peek() === Der.Tag.Sequence ? kindIn(signed, readTags(inner.sequence())) : undefined
 })
 
 /**
@@ -35,8 +53,4 @@ const outerTags = Der.decode("DER", (reader) => {
  * @since 0.1.0
  * @category conversions
  */
-export const kindOf = (bytes: Uint8Array): string | undefined =>
-  Either.match(outerTags(bytes), {
-    onLeft: () => undefined,
-    onRight: (found) => kinds.find(([, tags]) => tags.every((tag, i) => found[i] === tag))?.[0]
-  })
+export const kindOf = (bytes: Uint8Array): string | undefined => Either.getOrUndefined(read(bytes))

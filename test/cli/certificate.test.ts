@@ -1,7 +1,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { Clock, Console, Effect, Either, Exit, Logger, Option, Redacted } from "effect"
 import { X509Certificate } from "node:crypto"
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { afterEach, assert, beforeAll, describe, it, vi } from "vitest"
 import { run as runCommand } from "../../src/cli/Command.ts"
 import { Ended, Interruption } from "../../src/cli/ExitCode.ts"
@@ -316,6 +316,15 @@ describe("effect-tls certificate inspect", () => {
       "a private key in DER",
       () => write("key.der", Buffer.from(leafKey.replace(/-----.*-----|\n/g, ""), "base64")),
       /key\.der: it holds a PKCS#8 private key, a certificate is needed$/
+    ],
+    [
+      "more than anybody has",
+      () => {
+        const file = write("huge.pem", "")
+        truncateSync(file, 64 * 1024 * 1024 + 1)
+        return file
+      },
+      /huge\.pem: it has more than 64 MiB$/
     ],
     ["text", () => write("text.pem", "hello"), /text\.pem: it holds no PEM block, and is not DER$/],
     [
