@@ -3,6 +3,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Equal from "effect/Equal"
 import * as Option from "effect/Option"
 import type { AuthorityOptions, CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
@@ -16,6 +17,7 @@ import type { RevocationOptions } from "../../src/core/Revocation.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
 import * as AlgorithmIdentifier from "../../src/schema/AlgorithmIdentifier.ts"
+import * as Bytes from "../../src/schema/Bytes.ts"
 import type { Certificate } from "../../src/schema/Certificate.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import type { CertificateRevocationList } from "../../src/schema/CertificateRevocationList.ts"
@@ -29,6 +31,7 @@ import * as Limits from "../../src/schema/Limits.ts"
 import * as ObjectIdentifier from "../../src/schema/ObjectIdentifier.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 import type { CertificateError } from "../../src/schema/TlsError.ts"
+import { mutate, random } from "../schema/arbitraries.ts"
 import * as identities from "../support/identities.ts"
 
 const { oids } = ObjectIdentifier
@@ -315,6 +318,20 @@ describe("A CRL is believed", () => {
     assert.strictEqual(of(l, crl(i, held), crl(i)), "CERT_REVOKED 0")
     // One that cannot be used does not stand in the way of an older one that can.
     assert.strictEqual(of(l, crl(signedBy(i, l)), crl(i, older)), good)
+  })
+
+  it("as it was signed, to the last bit", () => {
+    const whole = crl(i, { ...revoking(leaf(i)), issuingDistributionPoint: { onlyContainsUserCerts: true } })
+    assert.strictEqual(of(l, whole), good)
+    const next = random(5280)
+    let tried = 0
+    for (let n = 0; n < 3000; n++) {
+      const mutant = CertificateRevocationLists.decode(mutate(whole.der, next))
+      if (Either.isLeft(mutant) || Equal.equals(mutant.right, whole)) continue
+      tried++
+      assert.notStrictEqual(of(l, mutant.right), good, Bytes.toHex(mutant.right.der))
+    }
+    assert.isAbove(tried, 200)
   })
 
   it("once: its signature is not verified for every peer again", () => {
