@@ -117,6 +117,17 @@ export const secretOf = (passphrase: Passphrase): Secret => {
 }
 
 /**
+ * What to add when a passphrase is wrong that may have come from a file, with the end of its line.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const lineEndHint = (passphrase: Passphrase | undefined): string => {
+  const text = Redacted.isRedacted(passphrase) ? Redacted.value(passphrase) : passphrase
+  return text?.endsWith("\n") === true ? " (it ends with a line end: is that a part of it?)" : ""
+}
+
+/**
  * Bytes made of a passphrase, at the expense of a budget.
  *
  * @since 0.1.0

@@ -29,7 +29,7 @@ import * as Pfx from "../schema/Pfx.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import * as PrivateKeyInfos from "../schema/PrivateKeyInfo.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
-import type { CryptoProviderService } from "./CryptoProvider.ts"
+import type { CryptoError, CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { DecryptionError, OpenOptions, Secret } from "./PasswordDecryption.ts"
 import * as PasswordDecryption from "./PasswordDecryption.ts"
@@ -252,9 +252,12 @@ const openKey = Effect.fnUntraced(function* (
 })
 
 /** RSA keys carry theirs, so that a provider need not be able to sign with them. */
-const publicKeyOf = (crypto: CryptoProviderService, key: PrivateKeyInfo) =>
+const publicKeyOf = (
+  crypto: CryptoProviderService,
+  key: PrivateKeyInfo
+): Effect.Effect<PublicKey, CryptoError | DecodeError> =>
   key._tag === "Rsa" || key._tag === "RsaPss"
-    ? Effect.sync(() => PrivateKeyInfos.rsaPublicKey(key))
+    ? PrivateKeyInfos.rsaPublicKey(key)
     : Effect.map(crypto.importPrivateKey(key), ({ publicKey }) => publicKey)
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -310,6 +313,16 @@ const keyOf = (key: PublicKey): string =>
  * @category decoding
  */
 export const open = (input: Input, options: OpenOptions = {}): Effect.Effect<Pkcs12, Pkcs12Error, CryptoProvider> =>
+  Effect.mapError(openWith(input, options), (error) =>
+    error.reason === "WrongPassphrase"
+      ? new Pkcs12Error({
+          reason: error.reason,
+          problem: error.problem + PasswordDecryption.lineEndHint(options.passphrase)
+        })
+      : error
+  )
+
+const openWith = (input: Input, options: OpenOptions): Effect.Effect<Pkcs12, Pkcs12Error, CryptoProvider> =>
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
     const pfx = yield* Either.orElse(Pfx.decode(yield* readInput(input)), damaged)

@@ -93,7 +93,15 @@ export const read = (
     if (key._tag !== "Encrypted") return key
     if (options.passphrase === undefined) return yield* PrivateKeyInfos.passphraseNeeded(key)
     const budget = new PasswordDecryption.WorkBudget(options.limits)
-    return yield* decrypt(yield* CryptoProvider, key, PasswordDecryption.secretOf(options.passphrase), budget)
+    const secret = PasswordDecryption.secretOf(options.passphrase)
+    return yield* Effect.mapError(decrypt(yield* CryptoProvider, key, secret, budget), (error) =>
+      error.reason === "WrongPassphrase"
+        ? new PrivateKeyError({
+            reason: error.reason,
+            problem: error.problem + PasswordDecryption.lineEndHint(options.passphrase)
+          })
+        : error
+    )
   })
 
 /**

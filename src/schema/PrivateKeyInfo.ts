@@ -372,30 +372,32 @@ export const fromPem = (text: string | Redacted.Redacted): Either.Either<Private
 export const fromBytes = (bytes: Uint8Array): Either.Either<PrivateKeyInfo, PrivateKeyError> =>
   Either.flatMap(parseBytes(bytes), requirePlain)
 
+const rsaSpki = Der.decode("PrivateKeyInfo", (reader) =>
+  reader.within(Der.Tag.Sequence, (inner) => {
+    inner.unsigned()
+    const algorithm = inner.element()
+    const numbers = Der.decodeNested(inner, inner.octetString(), "RSAPrivateKey", (nested) =>
+      nested.within(Der.Tag.Sequence, (rsa) => {
+        rsa.unsigned()
+        const [modulus, exponent] = [rsa.unsignedBytes(), rsa.unsignedBytes()]
+        while (!rsa.isEmpty) rsa.element()
+        return Der.sequence(Der.integer(modulus), Der.integer(exponent))
+      })
+    )
+    return Der.sequence(algorithm, Der.bitString(numbers))
+  })
+)
+
 /**
- * The public half of an RSA key, which stands in it; of keys on curves it has to be computed, by a provider.
+ * The public half of an RSA key, which stands in it; of keys on curves it has to be computed, by a provider. A RSA-PSS
+ * key's parameters are looked at only here.
  *
  * @since 0.1.0
  * @category getters
  */
-export const rsaPublicKey = (key: Extract<PrivateKeyInfo, { readonly _tag: "Rsa" | "RsaPss" }>): PublicKey =>
-  Either.getOrThrow(
-    Der.decode("PrivateKeyInfo", (reader) =>
-      reader.within(Der.Tag.Sequence, (inner) => {
-        inner.unsigned()
-        const algorithm = inner.element()
-        const numbers = Der.decodeNested(inner, inner.octetString(), "RSAPrivateKey", (nested) =>
-          nested.within(Der.Tag.Sequence, (rsa) => {
-            rsa.unsigned()
-            const [modulus, exponent] = [rsa.unsignedBytes(), rsa.unsignedBytes()]
-            while (!rsa.isEmpty) rsa.element()
-            return Der.sequence(Der.integer(modulus), Der.integer(exponent))
-          })
-        )
-        return Der.sequence(algorithm, Der.bitString(numbers))
-      })
-    )(Redacted.value(key.pkcs8)).pipe(Either.flatMap(PublicKeys.decode))
-  )
+export const rsaPublicKey = (
+  key: Extract<PrivateKeyInfo, { readonly _tag: "Rsa" | "RsaPss" }>
+): Either.Either<PublicKey, DecodeError> => Either.flatMap(rsaSpki(Redacted.value(key.pkcs8)), PublicKeys.decode)
 
 /**
  * Overwrites the secret bytes of a key, which nobody can use any more then.

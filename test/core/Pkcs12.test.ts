@@ -410,6 +410,13 @@ describe("what is in a bundle", () => {
   })
 
   it("what cannot be used is told, with its name", async () => {
+    const numbers = Either.getOrThrow(
+      Der.decode("PKCS#8", (reader) =>
+        reader.within(Der.Tag.Sequence, (key) => [key.element(), key.element(), key.element()])
+      )((await identities.rsa()).pkcs8)
+    )
+    const algorithm = Der.sequence(Der.oid(oids.rsassaPss), Der.sequence(Der.integer(1)))
+    const wrongParameters = Der.sequence(Der.integer(0), algorithm, numbers[2]!)
     const bytes = await bundles.pfx(
       [
         bundles.openSafe(
@@ -417,6 +424,7 @@ describe("what is in a bundle", () => {
           bundles.certBag(Uint8Array.of(0x30, 0), { friendlyName: "broken certificate" }),
           bundles.certBag(leafDer!, { friendlyName: "SDSI" }, "sdsiCertificate"),
           bundles.bag("crlBag", Der.sequence(), { friendlyName: "list" }),
+          bundles.keyBag(wrongParameters, { friendlyName: "parameters" }),
           bundles.keyBag(leaf.pkcs8)
         )
       ],
@@ -426,12 +434,13 @@ describe("what is in a bundle", () => {
     assert.lengthOf(entries, 1)
     assert.deepStrictEqual(
       unusable.map(({ friendlyName }) => friendlyName),
-      ["broken key", "broken certificate", "SDSI", "list"]
+      ["broken key", "broken certificate", "SDSI", "list", "parameters"]
     )
     assert.match(unusable[0]!.problem, /^it holds|^the private key is damaged/)
     assert.match(unusable[1]!.problem, /certificate/i)
     assert.strictEqual(unusable[2]!.problem, "a sdsiCertificate, of which we know nothing")
     assert.strictEqual(unusable[3]!.problem, "a crlBag, of which we know nothing")
+    assert.match(unusable[4]!.problem, /^RSASSA-PSS-params: 3 byte\(s\) too many/)
   })
 
   it("BER: lengths that are open, strings in pieces", async () => {
@@ -492,6 +501,12 @@ describe("what vouches for a bundle", () => {
     const changed = Uint8Array.from(bytes)
     changed[at]! ^= 1
     assert.strictEqual(await problem(changed), wrong)
+  })
+
+  it("says so where a passphrase has the end of its line", async () => {
+    const bytes = await bundles.pfx([safe], passphrase)
+    const said = await problem(bytes, { passphrase: `${passphrase}\n` })
+    assert.match(said, /^WrongPassphrase: .* \(it ends with a line end: is that a part of it\?\)$/)
   })
 
   it("is checked before anything is decrypted", async () => {

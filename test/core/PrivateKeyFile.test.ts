@@ -239,6 +239,16 @@ describe("a key that is encrypted", () => {
     assertSame(await opened(encrypted), pkcs8)
   })
 
+  it("is not opened by a passphrase with the end of its line, and it says so", async () => {
+    const encrypted = await bundles.encryptedKey(pkcs8, passphrase)
+    for (const end of ["\n", "\r\n"]) {
+      for (const given of [passphrase + end, Redacted.make(passphrase + end)]) {
+        const said = await problem(encrypted, { passphrase: given })
+        assert.match(said, /^WrongPassphrase: .* \(it ends with a line end: is that a part of it\?\)$/)
+      }
+    }
+  })
+
   it("may have an empty passphrase, which is not the same as none", async () => {
     for (const encryption of [bundles.pbes2(), bundles.pbes2(bundles.scrypt()), bundles.tripleDes]) {
       const encrypted = await bundles.encryptedKey(pkcs8, "", encryption)

@@ -190,7 +190,9 @@ const rsaPrivateKey: Check = async ({ crypto }, _, group) => {
     PrivateKeyInfo.fromPem(group["privateKeyPem"]!)
   ]) {
     const info = Either.getOrThrow(read)
-    if (info._tag !== "Rsa" || !PublicKey.equals(PrivateKeyInfo.rsaPublicKey(info), expected)) return "another key"
+    if (info._tag !== "Rsa" || !PublicKey.equals(Either.getOrThrow(PrivateKeyInfo.rsaPublicKey(info)), expected)) {
+      return "another key"
+    }
     const algorithm = { _tag: "RsaPss", hash: "SHA-256", saltLength: 32 } as const
     if (!crypto.capabilities.sign(algorithm, expected)) continue
     const key = await Effect.runPromise(crypto.importPrivateKey(info))

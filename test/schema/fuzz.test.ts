@@ -96,6 +96,7 @@ const encryptedKeys = [
 const bags = [
   ...certificates.map(({ certificate }) => bundles.certBag(certificate.der, { localKeyId: Uint8Array.of(1) })),
   bundles.keyBag(keys[2]!, { friendlyName: "open" }),
+  bundles.keyBag((await identities.rsaPss()).pkcs8),
   bundles.bag("safeContentsBag", Der.sequence(bundles.keyBag(identities.client.pkcs8))),
   ...(await Promise.all(
     encryptions.map((encryption) =>
@@ -105,7 +106,7 @@ const bags = [
 ]
 const pkcs12Of = async (vouching: bundles.Vouching, encryption?: bundles.Encryption) =>
   bundles.pfx(
-    [bundles.openSafe(...bags.slice(0, 4)), await bundles.encryptedSafe(bags, passphrase, encryption)],
+    [bundles.openSafe(...bags.slice(0, 5)), await bundles.encryptedSafe(bags, passphrase, encryption)],
     passphrase,
     vouching
   )
