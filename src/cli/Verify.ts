@@ -36,15 +36,17 @@ import type { StreamError } from "./StandardStreams.ts"
 // ---------------------------------------------------------------------------------------------------------------------
 
 const timeOf = (text: string): Either.Either<number, string> => {
-  const seconds = /^@(\d{1,11})$/.exec(text)
-  if (seconds !== null) return Either.right(Number(seconds[1]) * 1000)
-  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(:\d\d)?)?(Z|[+-]\d\d:\d\d)?$/.exec(text)
+  // Fewer digits would be a year or a date.
+  const seconds = /^@(\d{1,11})$|^(\d{9,11})$/.exec(text)
+  if (seconds !== null) return Either.right(Number(seconds[1] ?? seconds[2]) * 1000)
+  const match = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d)(\.\d+)?)?)?(?: ?(Z|UTC|[+-]\d\d:\d\d))?$/i.exec(text)
   if (match !== null) {
-    const [, date, time = "00:00", second = ":00", zone = "Z"] = match
-    const inZone = Date.parse(`${date}T${time}${second}${zone}`)
+    const [, date, time = "00:00", second = ":00", fraction = "", zone = "Z"] = match
+    const local = `${date}T${time}${second}`
+    const inZone = Date.parse(`${local}${fraction.slice(0, 4)}${/^(Z|UTC)$/i.test(zone) ? "Z" : zone}`)
     // A 30th of February would pass for the 2nd of March.
-    const asUtc = new Date(`${date}T${time}${second}Z`)
-    const exists = !Number.isNaN(asUtc.getTime()) && asUtc.toISOString().startsWith(`${date}T${time}${second}`)
+    const asUtc = new Date(`${local}Z`)
+    const exists = !Number.isNaN(asUtc.getTime()) && asUtc.toISOString().startsWith(local)
     if (exists && !Number.isNaN(inZone)) return Either.right(inZone)
   }
   const form = "a time is needed, such as 2026-01-31, 2026-01-31T12:00:00Z or @1769860800"

@@ -525,7 +525,11 @@ describe("effect-tls certificate verify", () => {
     ["2026-02-01T12:34", "2026-02-01T12:34:00.000Z"],
     ["2026-02-01 12:34:56", "2026-02-01T12:34:56.000Z"],
     ["2026-02-01T12:34:56+02:00", "2026-02-01T10:34:56.000Z"],
-    ["@1769904000", "2026-02-01T00:00:00.000Z"]
+    ["2026-02-01T12:34:56.789Z", "2026-02-01T12:34:56.789Z"],
+    // As `inspect` prints it.
+    ["2026-02-01 12:34:56 UTC", "2026-02-01T12:34:56.000Z"],
+    ["@1769904000", "2026-02-01T00:00:00.000Z"],
+    ["1769904000", "2026-02-01T00:00:00.000Z"]
   ])("takes the time %s", async (time, expected) => {
     const { stdout } = await run(["verify", "--ca", files.root, files.chain, "--json", "--time", time])
     assert.strictEqual((JSON.parse(stdout) as VerificationReport).time, expected)
@@ -535,6 +539,7 @@ describe("effect-tls certificate verify", () => {
     ["no file", () => ["--ca", files.root], /FILE: say which certificate/],
     ["two files", () => [files.leaf, files.chain], /chain\.pem" is one argument too many/],
     ["a day that does not exist", () => [files.leaf, "--time", "2026-02-30"], /--time: a time is needed/],
+    ["an hour that does not exist", () => [files.leaf, "--time", "2026-02-01T25:00"], /--time: a time is needed/],
     ["no time", () => [files.leaf, "--time", "soon"], /--time: a time is needed.*found "soon"/],
     ["no name", () => [files.leaf, "--name", "a b"], /--name: .*"a b"/],
     ["another purpose", () => [files.leaf, "--purpose", "mail"], /--purpose is server or client, found "mail"/],
