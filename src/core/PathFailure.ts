@@ -35,11 +35,13 @@ export const otherKey = ({ issuer }: Certificate): Problem => ({
  */
 export const noIssuer = ({ has, name }: TrustStore, path: NonEmptyReadonlyArray<Certificate>): Problem => {
   const child = path[path.length - 1]!
-  if (has(child)) {
-    return {
-      reason: "PartialChain",
-      detail: `it is trusted, but no root, and its issuer "${brief(child.issuer.toString())}" is neither trusted nor was it sent`
-    }
+  const trusted = path.findLast(has)
+  if (trusted !== undefined) {
+    const detail =
+      trusted === child
+        ? `it is trusted, but no root, and its issuer "${brief(child.issuer.toString())}" is neither trusted nor was it sent`
+        : `it is not trusted, and "${trusted.label}" below it, which is, is no root`
+    return { reason: "PartialChain", detail }
   }
   if (child.isSelfIssued) {
     return path.length === 1

@@ -268,7 +268,9 @@ describe("PathValidation refuses", () => {
     assert.deepInclude(outcome, { result: "PartialChain 1", marks: "vf!" })
     assert.include(outcome.message, `it is trusted, but no root, and its issuer "CN=Root" is neither`)
     assert.strictEqual(outcome.code, "UNABLE_TO_GET_ISSUER_CERT")
-    assert.deepInclude(validate([l, r], [i]), { result: "SelfSignedRoot 2" })
+    const whole = validate([l, i, r], [i])
+    assert.deepInclude(whole, { result: "PartialChain 2", marks: "vv!f", code: "UNABLE_TO_GET_ISSUER_CERT" })
+    assert.include(whole.message, `"CN=Intermediate" below it, which is, is no root`)
   })
 
   it("an issuer of the right name with another key", () => {
