@@ -191,6 +191,13 @@ const findSecret = Effect.fnUntraced(function* (
       `the bundle is vouched for by ${mac.name}, which is not supported: ${conversion(false)} converts it`
     )
   }
+  if (!crypto.capabilities.hashes.has(mac.hash)) {
+    return yield* refuse(
+      "Unsupported",
+      `the bundle is vouched for by HMAC with ${mac.hash}, which the provider ${crypto.name} does not have: ` +
+        `${conversion(false)} converts it`
+    )
+  }
   for (const secret of secretsOf(passphrase)) {
     if (yield* Effect.mapError(isAuthentic(crypto, mac, authenticated, secret, budget), failure)) return secret
   }

@@ -503,6 +503,23 @@ describe("what vouches for a bundle", () => {
     assert.strictEqual(await problem(changed), wrong)
   })
 
+  it("is refused by a provider that cannot check it", async () => {
+    const poor = (less: Partial<CryptoProviderService["capabilities"]>): CryptoProviderService => ({
+      ...node,
+      name: "poor",
+      capabilities: { ...node.capabilities, ...less }
+    })
+    const bytes = await bundles.pfx([safe], passphrase, { _tag: "Mac", hash: "SHA-1" })
+    assert.include(
+      await problem(bytes, { passphrase }, poor({ hashes: new Set(["SHA-256"] as const) })),
+      "Unsupported: the bundle is vouched for by HMAC with SHA-1, which the provider poor does not have: `openssl pkcs12"
+    )
+    assert.strictEqual(
+      await problem(bytes, { passphrase }, poor({ passwordKdfs: new Set(["scrypt"] as const) })),
+      "Unsupported: the bundle needs PKCS12, which the provider poor does not have"
+    )
+  })
+
   it("says so where a passphrase has the end of its line", async () => {
     const bytes = await bundles.pfx([safe], passphrase)
     const said = await problem(bytes, { passphrase: `${passphrase}\n` })
