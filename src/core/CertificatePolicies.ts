@@ -190,11 +190,8 @@ export const evaluate = (path: NonEmptyReadonlyArray<Certificate>, options: Poli
   const last = path.length - 1
   // An anchor that is the leaf is trusted for whatever it is asked for.
   if (last === 0) {
-    const all = new Set([anyPolicy])
-    return {
-      _tag: "Valid",
-      policies: { authorityConstrained: [...all], userConstrained: constrain(all, options.acceptable) }
-    }
+    const userConstrained = constrain(new Set([anyPolicy]), options.acceptable)
+    return { _tag: "Valid", policies: { authorityConstrained: [anyPolicy], userConstrained } }
   }
   // RFC 5280 §6.1.2 (a), (d), (e), (f). Levels of the graph are by depth; without levels there is no valid policy.
   const root: Level = new Map([[anyPolicy, { parents: [], expected: [anyPolicy] }]])
@@ -231,7 +228,9 @@ export const evaluate = (path: NonEmptyReadonlyArray<Certificate>, options: Poli
     if (isLeaf) break
 
     const mappings = certificate.extension("PolicyMappings")?.mappings ?? []
-    if (mappings.some((mapping) => Object.values(mapping).includes(anyPolicy))) {
+    const isOfAny = ({ issuerDomainPolicy, subjectDomainPolicy }: PolicyMapping): boolean =>
+      issuerDomainPolicy === anyPolicy || subjectDomainPolicy === anyPolicy
+    if (mappings.some(isOfAny)) {
       return violation(index, "it maps the policy that stands for all, which RFC 5280 §4.2.1.5 forbids")
     }
     const level = graph.at(-1)
