@@ -15,6 +15,8 @@ import * as AlgorithmIdentifier from "./AlgorithmIdentifier.ts"
 import { DecodeError } from "./ByteReader.ts"
 import * as Bytes from "./Bytes.ts"
 import type { AuthorityKeyIdentifier } from "./CertificateExtension.ts"
+import type { RevokedCertificate } from "./CrlEntry.ts"
+import * as CrlEntry from "./CrlEntry.ts"
 import * as CrlExtension from "./CrlExtension.ts"
 import * as Der from "./Der.ts"
 import * as DistinguishedName from "./DistinguishedName.ts"
@@ -23,24 +25,10 @@ import * as Limits from "./Limits.ts"
 import * as ObjectIdentifier from "./ObjectIdentifier.ts"
 import * as Pem from "./Pem.ts"
 
-/**
- * An entry. `serial` is the content of the serial number's INTEGER, `serialNumber` the same in lower-case hex.
- * `certificateIssuer` is who issued the certificate where that is said: of an indirect CRL's entry, by itself or by one
- * before it; else it is the CRL's issuer.
- *
- * @since 0.1.0
- * @category models
- */
-export interface RevokedCertificate {
-  readonly serial: Uint8Array
-  readonly serialNumber: string
-  readonly revocationDate: Date
-  readonly reason: CrlExtension.RevocationReason | undefined
-  readonly invalidityDate: Date | undefined
-  readonly certificateIssuer: ReadonlyArray<GeneralName.GeneralName> | undefined
-  /** In the order of the entry; no two of one kind. */
-  readonly extensions: ReadonlyArray<CrlExtension.CrlEntryExtension>
-}
+export type {
+  /** @since 0.1.0 */
+  RevokedCertificate
+} from "./CrlEntry.ts"
 
 interface Fields {
   readonly der: Uint8Array
@@ -58,9 +46,6 @@ interface Fields {
 
 type Find<T extends CrlExtension.CrlExtension["_tag"]> =
   Extract<CrlExtension.CrlExtension, { readonly _tag: T }> | undefined
-
-type EntryExtension<T extends CrlExtension.CrlEntryExtension["_tag"]> =
-  Extract<CrlExtension.CrlEntryExtension, { readonly _tag: T }> | undefined
 
 /** Where entries are: by the issuer of their certificates, then by serial number. */
 interface Index {
@@ -129,7 +114,9 @@ export class CertificateRevocationList implements Equal.Equal {
   get revoked(): ReadonlyArray<RevokedCertificate> {
     if (this.#revoked !== undefined) return this.#revoked
     const revoked: Array<RevokedCertificate> = []
-    walk(this.#reader(), (entry, certificateIssuer) => revoked.push(toRevoked(entry, certificateIssuer)))
+    CrlEntry.walk(this.#reader(), (entry, certificateIssuer) =>
+      revoked.push(CrlEntry.toRevoked(entry, certificateIssuer))
+    )
     return (this.#revoked = revoked)
   }
 
@@ -144,7 +131,7 @@ export class CertificateRevocationList implements Equal.Equal {
     const reader = this.#reader()
     reader.position = at
     const own = issuer.equals(this.issuer)
-    return toRevoked(readEntry(reader), own ? undefined : [{ _tag: "DirectoryName", name: issuer }])
+    return CrlEntry.toRevoked(CrlEntry.read(reader), own ? undefined : [{ _tag: "DirectoryName", name: issuer }])
   }
 
   #reader(): Der.DerReader {
@@ -163,11 +150,11 @@ export class CertificateRevocationList implements Equal.Equal {
     const reader = this.#reader()
     const isRemoval = (at: number): boolean => {
       reader.position = at
-      return entryExtension(readEntry(reader), "ReasonCode")?.reason === "removeFromCRL"
+      return CrlEntry.extension(CrlEntry.read(reader), "ReasonCode")?.reason === "removeFromCRL"
     }
     let issuers = [of(this.issuer.key)]
     let names: ReadonlyArray<GeneralName.GeneralName> | undefined
-    walk(this.#reader(), (entry, certificateIssuer) => {
+    CrlEntry.walk(this.#reader(), (entry, certificateIssuer) => {
       if (certificateIssuer !== names) {
         names = certificateIssuer
         issuers = certificateIssuer!.flatMap((name) => (name._tag === "DirectoryName" ? [of(name.name.key)] : []))
@@ -279,90 +266,17 @@ export class CertificateRevocationList implements Equal.Equal {
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// Entries
+// Decoding
 // ---------------------------------------------------------------------------------------------------------------------
 
 const what = "CertificateList"
-
-interface Entry {
-  /** Where it begins in the CRL. */
-  readonly at: number
-  readonly serial: Uint8Array
-  readonly date: number
-  readonly extensions: ReadonlyArray<CrlExtension.CrlEntryExtension>
-}
-
-const noExtensions: ReadonlyArray<never> = []
-
-const readEntry = (reader: Der.DerReader): Entry => {
-  const at = reader.position
-  const inner = reader.sequence()
-  const serial = inner.integerBytes()
-  const date = inner.time("anyForm")
-  const extensions = inner.isEmpty ? noExtensions : inner.sequenceOf(CrlExtension.readEntry, 1)
-  if (extensions.length > 1) requireDistinct(inner, extensions)
-  inner.finish()
-  return { at, serial, date, extensions }
-}
-
-const requireDistinct = (
-  reader: Der.DerReader,
-  extensions: ReadonlyArray<{ readonly oid: ObjectIdentifier.ObjectIdentifier }>
-): void => {
-  const seen = new Set<string>()
-  for (const { oid } of extensions) {
-    if (seen.has(oid)) reader.fail(`the extension ${oid} twice`)
-    seen.add(oid)
-  }
-}
-
-const entryExtension = <T extends CrlExtension.CrlEntryExtension["_tag"]>(
-  { extensions }: Entry,
-  tag: T
-): EntryExtension<T> => extensions.find(({ _tag }) => _tag === tag) as EntryExtension<T>
-
-/** Entries in turn, each with the certificate issuer that was last said (RFC 5280 §5.3.3). */
-const walk = (
-  reader: Der.DerReader,
-  visit: (entry: Entry, certificateIssuer: ReadonlyArray<GeneralName.GeneralName> | undefined) => void
-): void => {
-  let certificateIssuer: ReadonlyArray<GeneralName.GeneralName> | undefined
-  while (!reader.isEmpty) {
-    const entry = readEntry(reader)
-    certificateIssuer = entryExtension(entry, "CertificateIssuer")?.names ?? certificateIssuer
-    visit(entry, certificateIssuer)
-  }
-}
-
-const formatSerial = (serial: Uint8Array): string =>
-  BigInt.asIntN(8 * serial.length, BigInt(`0x${Bytes.toHex(serial)}`)).toString(16)
-
-const toRevoked = (
-  entry: Entry,
-  certificateIssuer: ReadonlyArray<GeneralName.GeneralName> | undefined
-): RevokedCertificate => {
-  const invalidityDate = entryExtension(entry, "InvalidityDate")?.date
-  return {
-    serial: entry.serial,
-    serialNumber: formatSerial(entry.serial),
-    revocationDate: new Date(entry.date),
-    reason: entryExtension(entry, "ReasonCode")?.reason,
-    invalidityDate: invalidityDate === undefined ? undefined : new Date(invalidityDate),
-    certificateIssuer,
-    extensions: entry.extensions
-  }
-}
-
-// ---------------------------------------------------------------------------------------------------------------------
-// Decoding
-// ---------------------------------------------------------------------------------------------------------------------
 
 /** As many kinds of extensions as a message could name. */
 const mostUnknown = 16
 
 const readExtensions = (reader: Der.DerReader): ReadonlyArray<CrlExtension.CrlExtension> => {
   const extensions = reader.sequenceOf(CrlExtension.read, 1, Der.Tag.Sequence, "Extensions")
-  requireDistinct(reader, extensions)
+  CrlExtension.requireDistinct(reader, extensions)
   return extensions
 }
 
@@ -393,7 +307,7 @@ const readList = (reader: Der.DerReader): CertificateRevocationList => {
     const start = list.position
     let count = 0
     while (!list.isEmpty) {
-      const { extensions } = readEntry(list)
+      const { extensions } = CrlEntry.read(list)
       if (extensions.length > 0 && version === 1) list.fail("an entry with extensions in version 1")
       for (const extension of extensions) note(extension)
       count++

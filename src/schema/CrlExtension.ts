@@ -197,6 +197,23 @@ export const readEntry = (reader: Der.DerReader): CrlEntryExtension => {
   }
 }
 
+/**
+ * Refuses, within a decoder, two extensions of one kind.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const requireDistinct = (
+  reader: Der.DerReader,
+  extensions: ReadonlyArray<{ readonly oid: ObjectIdentifier }>
+): void => {
+  const seen = new Set<string>()
+  for (const { oid } of extensions) {
+    if (seen.has(oid)) reader.fail(`the extension ${oid} twice`)
+    seen.add(oid)
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------------
 // Writing
 // ---------------------------------------------------------------------------------------------------------------------
