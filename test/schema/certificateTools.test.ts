@@ -91,7 +91,7 @@ ca_issuers_uri = http://example.com/ca.der
     const [first, second] = certificate.extension("CertificatePolicies")!.policies
     assert.deepStrictEqual(
       first!.qualifiers.map((qualifier) => (qualifier._tag === "UserNotice" ? qualifier.text?.value : qualifier)),
-      [{ _tag: "Cps", uri: "https://example.com/cps" }, "A notice"]
+      ["A notice", { _tag: "Cps", uri: "https://example.com/cps" }]
     )
     assert.deepStrictEqual(second, { policy: ObjectIdentifier.make("2.999.2"), qualifiers: [] })
     assert.strictEqual(certificate.extension("InhibitAnyPolicy")?.skipCertificates, 1)
