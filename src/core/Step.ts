@@ -10,6 +10,13 @@ import * as Exit from "effect/Exit"
 import type { YieldWrap } from "effect/Utils"
 
 /**
+ * A fiber that has always something to do lets others run after so many steps, as it does by itself after 2048 turns: for
+ * that, steps that take no turn have to be counted too.
+ */
+const mostInARow = 128
+let inARow = 0
+
+/**
  * `attempt` gives the result as an Exit when it is there, and otherwise what to wait for. It is called each time the
  * step is run.
  *
@@ -29,6 +36,11 @@ export class Step<A, E = never, R = never> extends Effectable.Class<A, E, R> {
   }
 
   override [Symbol.iterator](): Effect.EffectGenerator<Effect.Effect<A, E, R>> {
+    // Before the step and not behind it: an interruption must find nothing half done.
+    if (++inARow === mostInARow) {
+      inARow = 0
+      return Effect.zipRight(Effect.yieldNow(), this)[Symbol.iterator]()
+    }
     const effect = this.attempt()
     const success = successOf(effect)
     // All that is asked of a generator that yields nothing is to be an iterator that is done.
