@@ -18,7 +18,7 @@ import {
 } from "effect-tls"
 import { NodeCrypto } from "effect-tls/node"
 import type { Outcome } from "./Suite.ts"
-import { compare, longest, UnusableSuite } from "./Suite.ts"
+import { compare, longest, timed, UnusableSuite } from "./Suite.ts"
 
 const orNull = <A, I>(schema: Schema.Schema<A, I>) =>
   Schema.optionalWith(Schema.NullOr(schema), { exact: true, default: () => null })
@@ -191,23 +191,16 @@ const judge = (item: unknown, index: number): Effect.Effect<Judgement> =>
     const test = decoded.right
     const strange = test.features.find((feature) => !known.has(feature))
     if (strange !== undefined) return Effect.succeed(skipped(test.id, `we do not do ${strange}`))
-    const start = performance.now()
-    return refusal(test).pipe(
-      Effect.timeoutTo({
-        duration: 10 * longest,
-        onSuccess: (context): TestcaseResult => ({
-          id: test.id,
-          actual_result: context === undefined ? "SUCCESS" : "FAILURE",
-          context: context ?? null
-        }),
-        onTimeout: (): TestcaseResult => ({ id: test.id, actual_result: "HANG", context: "it does not end" })
-      }),
-      Effect.map((result): Judgement => {
-        const outcome = compare(result.actual_result === "SUCCESS", test.expected_result === "SUCCESS")
-        const milliseconds = performance.now() - start
-        return { result, outcome: { name: test.id, result: outcome, note: result.context ?? "", milliseconds } }
-      })
-    )
+    const answer = Effect.map(refusal(test), (context): TestcaseResult => ({
+      id: test.id,
+      actual_result: context === undefined ? "SUCCESS" : "FAILURE",
+      context: context ?? null
+    }))
+    return Effect.map(timed(answer), ({ given, milliseconds }): Judgement => {
+      const result = given ?? { id: test.id, actual_result: "HANG", context: "it does not end" }
+      const outcome = compare(result.actual_result === "SUCCESS", test.expected_result === "SUCCESS")
+      return { result, outcome: { name: test.id, result: outcome, note: result.context ?? "", milliseconds } }
+    })
   })
 
 const Limbo = Schema.Struct({ version: Schema.Literal(1), testcases: Schema.Array(Schema.Unknown) })

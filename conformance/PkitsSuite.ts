@@ -15,7 +15,7 @@ import {
 } from "effect-tls"
 import { NodeCrypto } from "effect-tls/node"
 import type { Outcome } from "./Suite.ts"
-import { compare, longest, UnusableSuite } from "./Suite.ts"
+import { compare, timed, UnusableSuite } from "./Suite.ts"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true, nullable: true })
 const Policies = Schema.Union(Schema.Array(Schema.String), Schema.String)
@@ -134,22 +134,20 @@ const answer = (suite: Pkits, test: Case): Effect.Effect<Answer, Unclear> =>
     })
   }).pipe(Effect.provide(NodeCrypto.layer), Effect.withClock(clock))
 
-const judge = (suite: Pkits, item: unknown, index: number): Effect.Effect<Outcome> =>
-  Effect.suspend(() => {
-    const start = performance.now()
-    const { name } = { name: `test ${index}`, ...(item as { readonly name?: string } | null) }
-    return Schema.decodeUnknown(Case)(item).pipe(
-      Effect.flatMap((test) =>
-        Effect.timeoutTo(answer(suite, test), {
-          duration: 10 * longest,
-          onSuccess: (given): Answer => given,
-          onTimeout: (): Answer => ({ result: compare(false, test.should_validate), note: "it does not end" })
-        })
-      ),
-      Effect.catchAll(({ message }) => Effect.succeed({ result: "skipped", note: message } as const)),
-      Effect.map((given): Outcome => ({ name, ...given, milliseconds: performance.now() - start }))
+const judge = (suite: Pkits, item: unknown, index: number): Effect.Effect<Outcome> => {
+  const { name } = { name: `test ${index}`, ...(item as { readonly name?: string } | null) }
+  return Schema.decodeUnknown(Case)(item).pipe(
+    Effect.flatMap((test) =>
+      Effect.map(timed(answer(suite, test)), ({ given, milliseconds }): Outcome => {
+        const hanging: Answer = { result: compare(false, test.should_validate), note: "it does not end" }
+        return { name, ...(given ?? hanging), milliseconds }
+      })
+    ),
+    Effect.catchAll(({ message }) =>
+      Effect.succeed({ name, result: "skipped", note: message, milliseconds: 0 } as const)
     )
-  })
+  )
+}
 
 /** Judges every case of a suite, one after the other. */
 export const judgeAll = (json: unknown): Effect.Effect<ReadonlyArray<Outcome>, UnusableSuite> =>

@@ -34,6 +34,30 @@ export const compare = (isAccepted: boolean, isExpected: boolean): Outcome["resu
 /** No case has a reason to take longer, however hostile it is. */
 export const longest = 1000
 
+/**
+ * The answer to a case and how long it took, `undefined` for one that does not end. One that took long is asked again,
+ * once, and the shorter time counts: what else a machine does is not the case's fault.
+ */
+export const timed = <A, E>(
+  answer: Effect.Effect<A, E>,
+  limit = longest
+): Effect.Effect<{ readonly given: A | undefined; readonly milliseconds: number }, E> => {
+  const once = Effect.suspend(() => {
+    const start = performance.now()
+    const ended = Effect.timeoutTo(answer, {
+      duration: 10 * limit,
+      onSuccess: (given): A | undefined => given,
+      onTimeout: () => undefined
+    })
+    return Effect.map(ended, (given) => ({ given, milliseconds: performance.now() - start }))
+  })
+  return Effect.flatMap(once, (first) =>
+    first.milliseconds <= limit || first.given === undefined
+      ? Effect.succeed(first)
+      : Effect.map(once, (second) => (second.milliseconds < first.milliseconds ? second : first))
+  )
+}
+
 /** Whether there is nothing to look at. */
 export const isFine = ({ milliseconds, result }: Outcome): boolean =>
   milliseconds <= longest && (result === "passed" || result === "skipped")

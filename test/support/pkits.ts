@@ -7,8 +7,8 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Encoding from "effect/Encoding"
 import { generateKeyPairSync, sign } from "node:crypto"
-import type { AuthorityOptions, CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
-import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
+import type { AuthorityOptions, CertificateOptions, Issued } from "./uncheckedBuilder.ts"
+import * as CertificateBuilder from "./uncheckedBuilder.ts"
 import type { CrlOptions } from "../../src/core/CertificateRevocationListBuilder.ts"
 import * as CrlBuilder from "../../src/core/CertificateRevocationListBuilder.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
@@ -257,11 +257,15 @@ export const make = (): { readonly suite: Pkits; readonly passing: number; reado
   // 4.2 Validity periods
   const future = { notBefore: new Date(Date.UTC(2027, 0)) }
   const past = { notAfter: new Date(Date.UTC(2011, 0)) }
-  const futureCa = authority(anchor, "Future CA", future)
-  const pastCa = authority(anchor, "Past CA", past)
-  invalid("4.2.1 CA notBefore", [futureCa, endEntity(futureCa)])
+  const lasting = authority(anchor, "Dated CA")
+  const lasted = endEntity(lasting)
+  /** The builder lets nobody issue outside of its time: the authority is given another certificate afterwards. */
+  const during = (from: number, to: number) =>
+    rewrite(lasting, anchor, { [field.validity]: [Der.sequence(Der.time(from), Der.time(to))] })
+  const [begin, end] = [dates.notBefore.getTime(), dates.notAfter.getTime()]
+  invalid("4.2.1 CA notBefore", [during(future.notBefore.getTime(), end), lasted])
   invalid("4.2.2 EE notBefore", [good, endEntity(good, future)], both)
-  invalid("4.2.5 CA notAfter", [pastCa, endEntity(pastCa)])
+  invalid("4.2.5 CA notAfter", [during(begin, past.notAfter.getTime()), lasted])
   invalid("4.2.6 EE notAfter", [good, endEntity(good, past)], both)
   const dated = (...validity: ReadonlyArray<Uint8Array>) =>
     rewrite(ee, good, { [field.validity]: [Der.sequence(...validity)] })
