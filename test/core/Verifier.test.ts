@@ -6,8 +6,8 @@ import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import * as TestClock from "effect/TestClock"
 import { createHash } from "node:crypto"
-import type { CertificateOptions, Issued } from "../../src/core/CertificateBuilder.ts"
-import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
+import type { CertificateOptions, Issued } from "../support/uncheckedBuilder.ts"
+import * as CertificateBuilder from "../support/uncheckedBuilder.ts"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as ServerIdentity from "../../src/core/ServerIdentity.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
@@ -76,6 +76,31 @@ describe("Verifier", () => {
         assert.strictEqual(yield* verdict(verifier), "Expired")
         yield* TestClock.setTime(0)
         assert.strictEqual(yield* verdict(verifier), "NotYetValid")
+      })
+    )
+  )
+
+  it.effect("takes an identity of another kind after webPki", () =>
+    atNow(
+      Effect.gen(function* () {
+        const spiffe = (id: string) =>
+          Verifier.and(
+            Verifier.webPki(store),
+            Verifier.custom("spiffe", (asked) =>
+              asked.certificates[0].subjectAltNames.some((name) => name._tag === "Uri" && name.value === id)
+                ? Effect.void
+                : Verifier.refuse(asked, "AccessDenied", `it is not ${id}`)
+            )
+          )
+        const workload = run(CertificateBuilder.issue(ca, { names: ["spiffe://a.example/web"], key, ...dates }))
+        const asked = Verifier.makeRequest([workload.certificate], { role: "client" })
+        assert.strictEqual(
+          yield* verdict(spiffe("spiffe://a.example/web"), asked),
+          ` < Root by ${webPkiName} and spiffe`
+        )
+        assert.strictEqual(yield* verdict(spiffe("spiffe://a.example/db"), asked), "AccessDenied")
+        // A URI is never the name of a TLS server.
+        assert.strictEqual(yield* verdict(Verifier.webPki(store), request([workload])), "NameMismatch")
       })
     )
   )
