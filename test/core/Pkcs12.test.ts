@@ -3,7 +3,9 @@ import { X509Certificate } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import { CryptoProvider, type CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import type { OpenOptions } from "../../src/core/PasswordDecryption.ts"
 import * as Pkcs12 from "../../src/core/Pkcs12.ts"
@@ -14,6 +16,7 @@ import * as Der from "../../src/schema/Der.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import * as Pfx from "../../src/schema/Pfx.ts"
+import * as PrivateKeyInfo from "../../src/schema/PrivateKeyInfo.ts"
 import * as bundles from "../support/bundles.ts"
 import * as identities from "../support/identities.ts"
 import * as tools from "../support/keyTools.ts"
@@ -399,6 +402,34 @@ describe("what is in a bundle", () => {
       entries[0]!.certificateChain.map(({ subject }) => subject.toString()),
       ["CN=end.example", "CN=a", "CN=b"]
     )
+  })
+
+  it("of several authorities of one name the one whose key signed is taken, by its identifier", async () => {
+    const { authorities, end, pkcs8 } = await Effect.gen(function* () {
+      const make = () => CertificateBuilder.authority({ subject: { CN: "twin" } })
+      const twins = [yield* make(), yield* make()] as const
+      const issued = yield* CertificateBuilder.issue(twins[1], { names: ["end.example"] })
+      const key = Option.getOrThrow(CertificateBuilder.privateKeyPem(issued))
+      const info = Either.getOrThrow(PrivateKeyInfo.fromPem(key))
+      return { authorities: twins, end: issued.certificate, pkcs8: Redacted.value(info.pkcs8) }
+    }).pipe(Effect.provideService(CryptoProvider, node), Effect.runPromise)
+    const [first, second] = authorities.map(({ certificate }) => certificate.der)
+    for (const order of [
+      [first!, second!],
+      [second!, first!]
+    ]) {
+      const bags = [end.der, ...order].map((der) => bundles.certBag(der))
+      const bytes = await bundles.pfx([bundles.openSafe(bundles.keyBag(pkcs8), ...bags)], passphrase)
+      const { certificates, entries } = await opened(bytes)
+      assert.deepStrictEqual(
+        entries[0]!.certificateChain.map(({ der }) => der),
+        [end.der, second]
+      )
+      assert.deepStrictEqual(
+        certificates.map(({ certificate }) => certificate.der),
+        [first]
+      )
+    }
   })
 
   it("a chain is no longer than the limits let it", async () => {
