@@ -37,11 +37,11 @@ import type { GeneralName } from "../schema/GeneralName.ts"
 import { isGeneralName } from "../schema/GeneralName.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
 import { DurationInput, invalid, isObject, RawExtension } from "./BuilderOptions.ts"
-import { defaultSignatureAlgorithm, keyIdentifier } from "./CertificateBuilder.ts"
 import type { CryptoError } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { Identity } from "./Identity.ts"
 import { declared, decode, said } from "./OptionSchema.ts"
+import { defaultSignatureAlgorithm, keyIdentifier } from "./Signing.ts"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Options

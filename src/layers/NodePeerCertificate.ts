@@ -27,7 +27,8 @@ const shortNames: { readonly [N in ObjectIdentifier.KnownName]?: string } = {
   street: "street",
   jurisdictionLocality: "jurisdictionL",
   jurisdictionStateOrProvince: "jurisdictionST",
-  jurisdictionCountry: "jurisdictionC"
+  jurisdictionCountry: "jurisdictionC",
+  extensionRequest: "extReq"
 }
 
 const attributeName = (type: ObjectIdentifier.ObjectIdentifier): string => {

@@ -266,7 +266,10 @@ const known = {
   x509Certificate: "1.2.840.113549.1.9.22.1",
   sdsiCertificate: "1.2.840.113549.1.9.22.2",
   friendlyName: "1.2.840.113549.1.9.20",
-  localKeyId: "1.2.840.113549.1.9.21"
+  localKeyId: "1.2.840.113549.1.9.21",
+  // Attributes of certificate requests: RFC 2985 §5.4
+  challengePassword: "1.2.840.113549.1.9.7",
+  extensionRequest: "1.2.840.113549.1.9.14"
 } as const
 
 /**
