@@ -27,9 +27,20 @@ const { oids } = ObjectIdentifier
 const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): Promise<A> =>
   Effect.runPromise(Effect.provide(effect, NodeCrypto.layer))
 
+/** What Node shows, without what it says is not there: later releases name such fields, earlier ones leave them out. */
+const present = (shown: object, seen = new Map<object, object>()): object => {
+  const copy: Record<string, unknown> = {}
+  seen.set(shown, copy)
+  for (const [name, value] of Object.entries(shown)) {
+    if (value === undefined) continue
+    copy[name] = name === "issuerCertificate" ? (seen.get(value) ?? present(value, seen)) : value
+  }
+  return copy
+}
+
 /** As strict as Node's own comparison: prototypes and all. */
 const sameAsNode = (certificate: Certificate.Certificate): void =>
-  deepStrictEqual(NodePeerCertificate.make(certificate), new X509Certificate(certificate.der).toLegacyObject())
+  deepStrictEqual(NodePeerCertificate.make(certificate), present(new X509Certificate(certificate.der).toLegacyObject()))
 
 const ed25519 = { key: { _tag: "Ed25519" } } as const
 const withNames = (...names: ReadonlyArray<GeneralName>): Issued =>
@@ -229,7 +240,7 @@ describe("NodePeerCertificate", () => {
     server.close()
     const path = [leaf.certificate, intermediate.certificate, root.certificate] as const
     const found = NodePeerCertificate.makeDetailed(path)
-    deepStrictEqual(found, expected)
+    deepStrictEqual(found, present(expected))
     const top = found.issuerCertificate.issuerCertificate
     assert.strictEqual(top.issuerCertificate, top)
     // Whoever does not know the issuer says nothing of it.

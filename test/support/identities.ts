@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import type { CryptoProviderService, KeyType } from "../../src/core/CryptoProvider.ts"
 import type { Identity } from "../../src/core/Identity.ts"
 import type { PrivateKey } from "../../src/core/PrivateKey.ts"
+import * as NobleCrypto from "../../src/layers/NobleCrypto.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
 import * as AlgorithmIdentifier from "../../src/schema/AlgorithmIdentifier.ts"
 import type { SignatureAlgorithm } from "../../src/schema/Algorithms.ts"
@@ -16,6 +17,7 @@ import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 
 export const crypto: CryptoProviderService = NodeCrypto.make()
+const synchronous: CryptoProviderService = NobleCrypto.make()
 
 export interface Made {
   readonly certificate: Certificate.Certificate
@@ -62,16 +64,19 @@ const algorithmOf = ({ publicKey }: PrivateKey): SignatureAlgorithm => {
 const validity = [Date.UTC(2020, 0, 1), Date.UTC(2040, 0, 1)] as const
 let serial = 1
 
-export const make = ({
-  algorithm,
-  ca = false,
-  issuer,
-  key: type = { _tag: "Ec", curve: "P-256" },
-  names = ["localhost", "example.org"],
-  subject = names[0] ?? "somebody"
-}: Wanted = {}): Effect.Effect<Made> =>
+export const make = (
+  {
+    algorithm,
+    ca = false,
+    issuer,
+    key: type = { _tag: "Ec", curve: "P-256" },
+    names = ["localhost", "example.org"],
+    subject = names[0] ?? "somebody"
+  }: Wanted = {},
+  provider = crypto
+): Effect.Effect<Made> =>
   Effect.gen(function* () {
-    const { key, pkcs8 } = yield* crypto.generatePrivateKey(type)
+    const { key, pkcs8 } = yield* provider.generatePrivateKey(type)
     const signer = issuer?.privateKey ?? key
     const signedWith = algorithm ?? algorithmOf(signer)
     const subjectName = DistinguishedName.fromAttributes([[oids.commonName, subject]])
@@ -114,8 +119,8 @@ export const make = ({
     }
   }).pipe(Effect.orDie)
 
-/** Keys on curves are made at once; RSA takes the thread pool, see `rsa`. */
-export const makeSync = (wanted?: Wanted): Made => Effect.runSync(make(wanted))
+/** Keys on curves, which noble makes and signs with at once; RSA takes the thread pool, see `rsa`. */
+export const makeSync = (wanted?: Wanted): Made => Effect.runSync(make(wanted, synchronous))
 
 /** One for all tests that only need any. */
 export const server: Made = makeSync({ names: ["localhost", "example.org"] })
