@@ -49,8 +49,14 @@ const hashOids: { readonly [H in HashAlgorithm]: ObjectIdentifier.ObjectIdentifi
   "SHA-512": oids.sha512
 }
 
-/** A hash's AlgorithmIdentifier; its parameters are absent or NULL (RFC 4055 §2.1). */
-const readHash = (reader: Der.DerReader): HashAlgorithm | undefined =>
+/**
+ * Reads a hash's AlgorithmIdentifier within a decoder, whose parameters are absent or NULL (RFC 4055 §2.1); `undefined`
+ * when it is well-formed and no hash of ours.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const readHash = (reader: Der.DerReader): HashAlgorithm | undefined =>
   reader.within(Der.Tag.Sequence, (inner) => {
     const oid = inner.oid()
     if (!inner.isEmpty) inner.null()
@@ -129,6 +135,14 @@ export const read = (reader: Der.DerReader): AlgorithmIdentifier => {
   return { oid, der: reader.bytes.subarray(start, reader.position), algorithm }
 }
 
+/**
+ * The DER of a hash's AlgorithmIdentifier, with the NULL that old readers look for.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeHash = (hash: HashAlgorithm): Uint8Array => Der.sequence(Der.oid(hashOids[hash]), Der.nullValue())
+
 const isNull = (element: Uint8Array): boolean => Bytes.equals(element, Der.nullValue())
 
 /**
@@ -138,7 +152,7 @@ const isNull = (element: Uint8Array): boolean => Bytes.equals(element, Der.nullV
  * @category encoding
  */
 export const encodePssParameters = ({ hash, saltLength }: PssParameters): Uint8Array => {
-  const hashIdentifier = Der.sequence(Der.oid(hashOids[hash]), Der.nullValue())
+  const hashIdentifier = encodeHash(hash)
   // DER leaves out what is the default, which is SHA-1 and 20.
   return Der.sequence(
     ...(hash === "SHA-1"

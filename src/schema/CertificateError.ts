@@ -180,6 +180,36 @@ const certificateReasons = {
     alert: "certificate_unknown",
     hint: "The CRL's signature does not verify with its issuer's key, or is of a kind the policy does not accept."
   },
+  OcspUnusable: {
+    code: "OCSP_VERIFY_FAILED",
+    alert: "bad_certificate_status_response",
+    hint: "The OCSP response for a certificate cannot be used: see the message. A server should staple what its issuer's responder says about its own certificate."
+  },
+  OcspBadSignature: {
+    code: "OCSP_VERIFY_FAILED",
+    alert: "bad_certificate_status_response",
+    hint: "The OCSP response is not signed by the certificate's issuer, nor by a responder of its, or in a way the policy does not accept."
+  },
+  OcspExpired: {
+    code: "OCSP_VERIFY_FAILED",
+    alert: "bad_certificate_status_response",
+    hint: "The OCSP response is past its next update: a server has to renew its staple; if it is current, check this machine's clock."
+  },
+  OcspNotYetValid: {
+    code: "OCSP_VERIFY_FAILED",
+    alert: "bad_certificate_status_response",
+    hint: "The OCSP response was made in the future: check this machine's clock (a TestClock starts in 1970)."
+  },
+  OcspUnknown: {
+    code: "OCSP_CERT_UNKNOWN",
+    alert: "certificate_unknown",
+    hint: "The OCSP responder does not know the certificate, or has no answer now."
+  },
+  StapleMissing: {
+    code: "OCSP_VERIFY_NEEDED",
+    alert: "bad_certificate_status_response",
+    hint: "The certificate, or your policy, demands a stapled OCSP response: the server has to send a current one."
+  },
   Pin: {
     code: "CERT_REJECTED",
     alert: "certificate_unknown",

@@ -51,6 +51,8 @@ export const Limits = Schema.Struct({
   scryptMemory: limit(),
   /** Bytes of the DER of a certificate revocation list. */
   revocationList: limit(),
+  /** Bytes of the DER of an OCSP response. */
+  ocspResponse: limit(),
   /** Records protected by one key before it is updated; the suite's own limit holds when it is lower. */
   recordsPerKey: limit(4)
 })
@@ -85,5 +87,6 @@ export const defaults: Limits = {
   passwordIterations: 10_000_000,
   scryptMemory: 268_435_456,
   revocationList: 33_554_432,
+  ocspResponse: 65_536,
   recordsPerKey: 2 ** 48
 }

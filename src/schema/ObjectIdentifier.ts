@@ -194,6 +194,9 @@ const known = {
   signedCertificateTimestamps: "1.3.6.1.4.1.11129.2.4.2",
   precertificatePoison: "1.3.6.1.4.1.11129.2.4.3",
   ocspNoCheck: "1.3.6.1.5.5.7.48.1.5",
+  // OCSP: RFC 6960 §4.2.1 and §4.4.1
+  ocspBasic: "1.3.6.1.5.5.7.48.1.1",
+  ocspNonce: "1.3.6.1.5.5.7.48.1.2",
   netscapeCertificateType: "2.16.840.1.113730.1.1",
   // Extended key usages: RFC 5280 §4.2.1.12
   anyExtendedKeyUsage: "2.5.29.37.0",

@@ -27,6 +27,8 @@ import * as Der from "../../src/schema/Der.ts"
 import { decode, encode } from "../../src/schema/HandshakeMessage.ts"
 import * as Limits from "../../src/schema/Limits.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
+import * as OcspRequest from "../../src/schema/OcspRequest.ts"
+import * as OcspResponse from "../../src/schema/OcspResponse.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import * as PrivateKeyInfo from "../../src/schema/PrivateKeyInfo.ts"
 import * as PublicKey from "../../src/schema/PublicKey.ts"
@@ -37,6 +39,7 @@ import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
 import * as certificateArbitraries from "./certificateArbitraries.ts"
 import * as crlArbitraries from "./crlArbitraries.ts"
+import * as ocspArbitraries from "./ocspArbitraries.ts"
 import { anyMessage, clientHello, mutate, random } from "./arbitraries.ts"
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 5000)
@@ -67,6 +70,8 @@ const extensions = FastCheck.sample(certificateArbitraries.content, { numRuns: 3
 )
 const decodeExtension = Der.decode("Extension", CertificateExtension.read)
 const lists = FastCheck.sample(crlArbitraries.parts, { numRuns: 100, seed }).map(crlArbitraries.assemble)
+const ocspResponses = FastCheck.sample(ocspArbitraries.response, { numRuns: 100, seed })
+const ocspRequests = FastCheck.sample(ocspArbitraries.request, { numRuns: 50, seed })
 const keys = [
   generateKeyPairSync("rsa", { modulusLength: 2048 }),
   generateKeyPairSync("ec", { namedCurve: "P-256" }),
@@ -225,6 +230,16 @@ const kinds: ReadonlyArray<readonly [name: string, corpus: ReadonlyArray<Uint8Ar
       for (const { serial } of list.right.revoked) list.right.find(serial)
     }
   ],
+  [
+    "OcspResponse",
+    ocspResponses,
+    (bytes) => {
+      const response = OcspResponse.decode(bytes)
+      typed(response, DecodeError)
+      if (Either.isRight(response)) assert.isString(String(response.right) + JSON.stringify(response.right))
+    }
+  ],
+  ["OcspRequest", ocspRequests, (bytes) => typed(OcspRequest.decode(bytes), DecodeError)],
   [
     "CertificateExtension",
     extensions,
