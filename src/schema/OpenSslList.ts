@@ -1,0 +1,100 @@
+/**
+ * OpenSSL's lists of groups and of signature algorithms, as Node's `ecdhCurve` and `sigalgs` take them: names between
+ * colons.
+ *
+ * @since 0.1.0
+ */
+import * as Data from "effect/Data"
+import * as Either from "effect/Either"
+import type { NamedGroupName } from "./NamedGroup.ts"
+import * as NamedGroup from "./NamedGroup.ts"
+import type { SignatureSchemeName } from "./SignatureScheme.ts"
+import * as SignatureScheme from "./SignatureScheme.ts"
+import { unknownName } from "./Suggestion.ts"
+
+/**
+ * A list that cannot be read, or not be honoured, and what would be right.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class OpenSslListError extends Data.TaggedError("OpenSslListError")<{ readonly problem: string }> {
+  override get message(): string {
+    return this.problem
+  }
+}
+
+const fail = (problem: string) => Either.left(new OpenSslListError({ problem }))
+
+/** Every name of a list, each once. */
+const readNames = <A>(
+  text: string,
+  kind: string,
+  read: (name: string) => Either.Either<A, OpenSslListError>
+): Either.Either<ReadonlyArray<A>, OpenSslListError> =>
+  Either.flatMap(Either.all(text.split(":").map((name) => (name === "" ? empty(kind) : read(name)))), (items) => {
+    const repeated = items.find((item, i) => items.indexOf(item) !== i)
+    return repeated === undefined ? Either.right(items) : fail(`the ${kind} ${String(repeated)} is listed twice`)
+  })
+
+const empty = (kind: string) =>
+  fail(`a ${kind} is missing: the list is names with one colon between two, and none at its ends`)
+
+// What OpenSSL 3 has besides ours: these are no misspellings.
+const foreignGroups =
+  /^(ffdhe\d+|secp\d+[kr]1|sect\d+[kr][12]|prime\d+v\d|brainpoolP\d+[rt]1(tls13)?|[BK]-\d+|P-(192|224))$/i
+
+// Names that differ by their case alone are one.
+const groupNames = [
+  ...new Map(
+    NamedGroup.registry.flatMap(({ name, openssl }) =>
+      [name, ...openssl].map((alias) => [alias.toLowerCase(), alias] as const)
+    )
+  ).values()
+]
+
+/**
+ * The groups of a list such as `X25519:P-256:secp384r1`, in its order; undefined for `auto`, which leaves the choice to
+ * the defaults. Names are IANA's or OpenSSL's, whatever their case.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const parseGroups = (
+  text: string
+): Either.Either<ReadonlyArray<NamedGroupName> | undefined, OpenSslListError> =>
+  text === "auto"
+    ? Either.right(undefined)
+    : readNames(text, "group", (name) => {
+        const info = NamedGroup.fromName(name)
+        if (info !== undefined) return Either.right(info.name)
+        return foreignGroups.test(name)
+          ? fail(`the group "${name}" is not offered here: known are ${groupNames.join(", ")}`)
+          : fail(unknownName("group", name, groupNames))
+      })
+
+// Hashes and keys that OpenSSL can sign with and nobody should: SHA-1, SHA-224, DSA; and GOST's.
+const foreignSchemes =
+  /^((RSA|RSA-PSS|PSS|ECDSA|DSA)\+SHA(1|224)|DSA\+SHA\d+|(rsa_pkcs1|ecdsa|dsa)_sha(1|224|256|384|512)|gostr34.*)$/i
+
+const schemeNames = SignatureScheme.registry.flatMap(({ name, openssl }) => [name, ...openssl])
+
+/**
+ * The signature schemes of a list such as `ECDSA+SHA256:rsa_pss_pss_sha512:ed25519`, in its order. A name is IANA's, or a
+ * key and a hash in either order with a plus between them.
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const parseSignatureSchemes = (
+  text: string
+): Either.Either<ReadonlyArray<SignatureSchemeName>, OpenSslListError> =>
+  readNames(text, "signature algorithm", (name) => {
+    const [first, second] = name.toUpperCase().split("+")
+    const pair = second?.startsWith("SHA") === false ? `${second}+${first}` : name
+    const info = SignatureScheme.fromName(pair.replace(/^PSS\+/i, "RSA-PSS+"))
+    if (info !== undefined) return Either.right(info.name)
+    return foreignSchemes.test(pair)
+      ? fail(`the signature algorithm "${name}" is not offered here: known are ${schemeNames.join(", ")}`)
+      : fail(unknownName("signature algorithm", name, schemeNames))
+  })
