@@ -27,13 +27,17 @@ const { oids } = ObjectIdentifier
 const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): Promise<A> =>
   Effect.runPromise(Effect.provide(effect, NodeCrypto.layer))
 
-/** What Node shows, without what it says is not there: later releases name such fields, earlier ones leave them out. */
+/**
+ * What Node shows, as Node 20 shows it: later releases name fields that are not there, which earlier ones leave out, and
+ * write exponents in capitals.
+ */
 const present = (shown: object, seen = new Map<object, object>()): object => {
   const copy: Record<string, unknown> = {}
   seen.set(shown, copy)
   for (const [name, value] of Object.entries(shown)) {
     if (value === undefined) continue
-    copy[name] = name === "issuerCertificate" ? (seen.get(value) ?? present(value, seen)) : value
+    if (name === "issuerCertificate") copy[name] = seen.get(value) ?? present(value, seen)
+    else copy[name] = name === "exponent" ? value.toLowerCase() : value
   }
   return copy
 }
