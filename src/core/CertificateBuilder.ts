@@ -34,8 +34,14 @@ import * as Pem from "../schema/Pem.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
 import { invalid } from "./BuilderOptions.ts"
-import type { AuthorityOptions, AuthoritySigningOptions, RenewalOptions, SigningOptions } from "./CertificateOptions.ts"
-import { CertificateOptions, decoders, readNames, readSubject, readValidity } from "./CertificateOptions.ts"
+import type {
+  AuthorityOptions,
+  AuthoritySigningOptions,
+  CertificateOptions,
+  RenewalOptions,
+  SigningOptions
+} from "./CertificateOptions.ts"
+import { decoders, readNames, readSubject, readValidity } from "./CertificateOptions.ts"
 import * as CertificateRequestBuilder from "./CertificateRequestBuilder.ts"
 import type { CryptoError, CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
@@ -76,6 +82,8 @@ export {
 export interface Signed {
   readonly certificate: Certificate.Certificate
   readonly certificateChain: NonEmptyReadonlyArray<Certificate.Certificate>
+  /** Who is above it, its issuer first and the root too, as far as that is known; nobody when it signs itself. */
+  readonly issuers: ReadonlyArray<Certificate.Certificate>
 }
 
 /**
@@ -89,6 +97,8 @@ export interface Issued {
   readonly certificate: Certificate.Certificate
   readonly identity: Identity
   readonly pkcs8: Option.Option<Redacted.Redacted<Uint8Array>>
+  /** Who is above it, its issuer first and the root too; the rest of the chain, unless told. */
+  readonly issuers?: ReadonlyArray<Certificate.Certificate>
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -155,20 +165,20 @@ const assemble = Effect.fnUntraced(function* ({
     )
   // What is not to be signed is refused before: a signature cannot be taken back.
   const draft = yield* read(new Uint8Array(1))
-  if (asked.unchecked !== true) {
-    const above = issuer === undefined ? [] : [issuer.certificate, ...issuer.identity.certificateChain.slice(1)]
-    yield* IssuanceRules.check({ kind, certificate: draft, authorities: above })
-  }
+  const issuers =
+    issuer === undefined ? [] : [issuer.certificate, ...(issuer.issuers ?? issuer.identity.certificateChain.slice(1))]
+  if (asked.unchecked !== true) yield* IssuanceRules.check({ kind, certificate: draft, authorities: issuers })
   const certificate = yield* read(yield* signer.sign(algorithm, tbs))
   // A root is the other side's to have; whoever is signed by it sends all others.
   const above = (issuer?.identity.certificateChain ?? []).filter((authority) => !authority.isSelfIssued)
-  return { certificate, certificateChain: [certificate, ...above] }
+  return { certificate, certificateChain: [certificate, ...above], issuers }
 })
 
-const issued = ({ certificate, certificateChain }: Signed, { pkcs8, privateKey }: KeyPair): Issued => ({
+const issued = ({ certificate, certificateChain, issuers }: Signed, { pkcs8, privateKey }: KeyPair): Issued => ({
   certificate,
   identity: { certificateChain, privateKey },
-  pkcs8
+  pkcs8,
+  issuers
 })
 
 /** 127 bits at random, of which the first is set: never zero, never negative, always as long (RFC 5280 §4.1.2.2). */

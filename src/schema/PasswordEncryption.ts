@@ -183,6 +183,52 @@ export const read = (reader: Der.DerReader): PasswordEncryption =>
     }
   })
 
+const hmacs: { readonly [H in HashAlgorithm | "SHA-224"]: ObjectIdentifier.ObjectIdentifier } = {
+  "SHA-1": oids.hmacWithSHA1,
+  "SHA-224": oids.hmacWithSHA224,
+  "SHA-256": oids.hmacWithSHA256,
+  "SHA-384": oids.hmacWithSHA384,
+  "SHA-512": oids.hmacWithSHA512
+}
+
+const derivation = (kdf: Pbes2["kdf"]): Uint8Array =>
+  kdf._tag === "scrypt"
+    ? Der.sequence(
+        Der.oid(oids.scrypt),
+        Der.sequence(
+          Der.octetString(kdf.salt),
+          Der.integer(kdf.cost),
+          Der.integer(kdf.blockSize),
+          Der.integer(kdf.parallelization)
+        )
+      )
+    : Der.sequence(
+        Der.oid(oids.PBKDF2),
+        Der.sequence(
+          Der.octetString(kdf.salt),
+          Der.integer(kdf.iterations),
+          Der.sequence(Der.oid(hmacs[kdf.hash]), Der.nullValue())
+        )
+      )
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type Pbes2 = Extract<PasswordEncryption, { readonly _tag: "Pbes2" }>
+
+/**
+ * The AlgorithmIdentifier of PBES2 (RFC 8018 appendix A.4).
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodePbes2 = ({ cipher, iv, kdf }: Pbes2): Uint8Array =>
+  Der.sequence(
+    Der.oid(oids.pbes2),
+    Der.sequence(derivation(kdf), Der.sequence(Der.oid(oids[cipher]), Der.octetString(iv)))
+  )
+
 // ---------------------------------------------------------------------------------------------------------------------
 // PEM
 // ---------------------------------------------------------------------------------------------------------------------

@@ -301,3 +301,115 @@ export const decodeBags: (bytes: Uint8Array) => Either.Either<ReadonlyArray<Bag>
   "SafeContents",
   readBags
 )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Writing
+// ---------------------------------------------------------------------------------------------------------------------
+
+const bmpString = (text: string): Uint8Array => {
+  const bytes = new Uint8Array(2 * text.length)
+  const view = new DataView(bytes.buffer)
+  for (let i = 0; i < text.length; i++) view.setUint16(2 * i, text.charCodeAt(i))
+  return Der.value(Der.Tag.BmpString, bytes)
+}
+
+const attribute = (oid: ObjectIdentifier.ObjectIdentifier, value: Uint8Array): Uint8Array =>
+  Der.sequence(Der.oid(oid), Der.value(Der.Tag.Set, value))
+
+const bagValue = (bag: WritableBag) =>
+  bag._tag === "Certificate"
+    ? ([oids.certBag, Der.sequence(Der.oid(oids.x509Certificate), Der.value(0xa0, Der.octetString(bag.der)))] as const)
+    : ([
+        oids.pkcs8ShroudedKeyBag,
+        Der.sequence(PasswordEncryptions.encodePbes2(bag.encryption), Der.octetString(bag.ciphertext))
+      ] as const)
+
+/**
+ * A bag to write: a certificate, or a key under PBES2. A key that is not encrypted is not written.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WritableBag =
+  | Extract<Bag, { readonly _tag: "Certificate" }>
+  | (Extract<Bag, { readonly _tag: "ShroudedKey" }> & { readonly encryption: PasswordEncryptions.Pbes2 })
+
+/**
+ * SafeContents (RFC 7292 §4.2).
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeBags = (bags: ReadonlyArray<WritableBag>): Uint8Array =>
+  Der.sequence(
+    ...bags.map((bag) => {
+      const [oid, value] = bagValue(bag)
+      const attributes = [
+        ...(bag.friendlyName === undefined ? [] : [attribute(oids.friendlyName, bmpString(bag.friendlyName))]),
+        ...(bag.localKeyId === undefined ? [] : [attribute(oids.localKeyId, Der.octetString(bag.localKeyId))])
+      ]
+      return Der.sequence(
+        Der.oid(oid),
+        Der.value(0xa0, value),
+        ...(attributes.length === 0 ? [] : [Der.setOf(...attributes)])
+      )
+    })
+  )
+
+/**
+ * A safe to write: bags in the open (of which the keys are encrypted), or encrypted under PBES2.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type WritableSafe =
+  | Extract<Safe, { readonly _tag: "Open" }>
+  | (Extract<Safe, { readonly _tag: "Encrypted" }> & { readonly encryption: PasswordEncryptions.Pbes2 })
+
+const contentInfo = (oid: ObjectIdentifier.ObjectIdentifier, content: Uint8Array): Uint8Array =>
+  Der.sequence(Der.oid(oid), Der.value(0xa0, content))
+
+/**
+ * AuthenticatedSafe (RFC 7292 §4.1): what the MAC is over.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encodeSafes = (safes: ReadonlyArray<WritableSafe>): Uint8Array =>
+  Der.sequence(
+    ...safes.map((safe) =>
+      safe._tag === "Open"
+        ? contentInfo(oids.data, Der.octetString(safe.contents))
+        : contentInfo(
+            oids.encryptedData,
+            Der.sequence(
+              Der.integer(0),
+              Der.sequence(
+                Der.oid(oids.data),
+                PasswordEncryptions.encodePbes2(safe.encryption),
+                Der.value(Der.context(0), safe.ciphertext)
+              )
+            )
+          )
+    )
+  )
+
+/**
+ * A bundle with the MAC of RFC 7292 §4, by SHA-256.
+ *
+ * @since 0.1.0
+ * @category encoding
+ */
+export const encode = (
+  authenticated: Uint8Array,
+  mac: { readonly digest: Uint8Array; readonly salt: Uint8Array; readonly iterations: number }
+): Uint8Array =>
+  Der.sequence(
+    Der.integer(3),
+    contentInfo(oids.data, Der.octetString(authenticated)),
+    Der.sequence(
+      Der.sequence(Der.sequence(Der.oid(oids.sha256), Der.nullValue()), Der.octetString(mac.digest)),
+      Der.octetString(mac.salt),
+      Der.integer(mac.iterations)
+    )
+  )
