@@ -44,7 +44,8 @@ export const credentials = (): Credentials => {
   beforeAll(() =>
     Effect.gen(function* () {
       const names = ["localhost", "server.test", "127.0.0.1"]
-      const ca = yield* CertificateBuilder.authority({ subject: { CN: "CLI test root" } })
+      const long = { notBefore: new Date(Date.now() - 10 * minute) }
+      const ca = yield* CertificateBuilder.authority({ subject: { CN: "CLI test root" }, ...long })
       const stranger = yield* CertificateBuilder.authority({ subject: { CN: "Some other root" } })
       made.ca = files("ca", ca)
       made.stranger = files("stranger", stranger)

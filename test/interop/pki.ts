@@ -89,7 +89,8 @@ const make = Effect.gen(function* () {
     )
   const stranger = yield* CertificateBuilder.authority(subject("stranger"))
   const intermediate = yield* CertificateBuilder.issueAuthority(roots.rsa, subject("intermediate"))
-  const past = { notBefore: new Date("2020-01-01"), notAfter: new Date("2020-02-01") }
+  // Before there was an authority to issue them.
+  const past = { notBefore: new Date("2020-01-01"), notAfter: new Date("2020-02-01"), unchecked: true }
   const chained = yield* issue(intermediate, { ...here, ...subject("chained") })
   const strange = yield* issue(stranger, { ...here, ...subject("strange") })
   const withChain = (made: Made, ...others: ReadonlyArray<Made>): Made => ({

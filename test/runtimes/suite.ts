@@ -326,7 +326,9 @@ const errorChecks = (pki: Pki) => [
       const { identity } = yield* CertificateBuilder.issue(pki.ca, {
         names: ["localhost"],
         notBefore: new Date(2001, 0, 1),
-        notAfter: new Date(2002, 0, 1)
+        notAfter: new Date(2002, 0, 1),
+        // Its authority is younger than it.
+        unchecked: true
       })
       const sides = { server: { identity } }
       yield* disagrees(pki, sides, "CertificateError/Expired", "AlertError/certificate_expired")
