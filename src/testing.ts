@@ -6,3 +6,4 @@
 export * as DeterministicCrypto from "./layers/DeterministicCrypto.ts"
 export * as Faults from "./layers/Faults.ts"
 export * as MemoryTransport from "./layers/MemoryTransport.ts"
+export * as TestPki from "./layers/TestPki.ts"
