@@ -18,6 +18,7 @@ import * as Predicate from "effect/Predicate"
 import { concat } from "../schema/Bytes.ts"
 import * as Certificate from "../schema/Certificate.ts"
 import type { Extension } from "../schema/Extension.ts"
+import { find } from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { ServerName } from "../schema/ServerName.ts"
@@ -31,6 +32,7 @@ import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
 import type { ChosenIdentity } from "./Identity.ts"
 import type { KeySchedule, TrafficSecret, TranscriptHash } from "./KeySchedule.ts"
+import type { Staple } from "./Revocation.ts"
 import * as Step from "./Step.ts"
 import type { Verification } from "./Verifier.ts"
 
@@ -184,6 +186,20 @@ export const decodeChain = ({
 }
 
 /**
+ * The OCSP responses that came with certificates, with those that can be read.
+ *
+ * @since 0.1.0
+ * @category certificates
+ */
+export const staplesOf = ({ entries }: Message.Certificate): ReadonlyArray<Staple> =>
+  entries.flatMap(({ certificate, extensions }) => {
+    const response = find(extensions, "CertificateStatus")?.response
+    if (response === undefined) return []
+    const about = Certificate.decodeCached(certificate)
+    return Either.isRight(about) ? [{ certificate: about.right, response }] : []
+  })
+
+/**
  * Checks a CertificateVerify. `transcript` is the hash up to the Certificate message.
  *
  * @since 0.1.0
@@ -222,7 +238,8 @@ export const verifyPossession = function* (
 }
 
 /**
- * Asks the verifier about a peer that owns its key.
+ * Asks the verifier about a peer that owns its key. `staples` are what came with its certificates, where that was asked
+ * for.
  *
  * @since 0.1.0
  * @category proofs
@@ -231,7 +248,13 @@ export const verifyPeer = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   possession: KeyPossession,
-  serverName: Option.Option<ServerName>
+  {
+    serverName,
+    staples
+  }: {
+    readonly serverName: Option.Option<ServerName>
+    readonly staples?: ReadonlyArray<Staple> | undefined
+  }
 ) {
   const verification = yield* guard(
     flight,
@@ -243,7 +266,8 @@ export const verifyPeer = function* (
         certificates: possession.certificates,
         serverName,
         signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
-        limits: policy.limits
+        limits: policy.limits,
+        ...(staples === undefined ? {} : { staples })
       }),
     (result) => Predicate.hasProperty(result, "path") && Predicate.hasProperty(result, "vouchedBy")
   )
@@ -281,7 +305,7 @@ export const verifyFinished = (
     : flight.fail("BadFinished", "the Finished message is wrong")
 
 /**
- * Adds our Certificate and CertificateVerify to the flight.
+ * Adds our Certificate and CertificateVerify to the flight, with extensions for the leaf's entry.
  *
  * @since 0.1.0
  * @category proofs
@@ -289,12 +313,16 @@ export const verifyFinished = (
 export const provePossession = function* (
   flight: HandshakeChannel,
   { identity, scheme }: ChosenIdentity,
-  context: Uint8Array
+  context: Uint8Array,
+  leafExtensions: ReadonlyArray<Extension> = []
 ) {
   flight.send({
     _tag: "Certificate",
     context,
-    entries: identity.certificateChain.map((certificate) => ({ certificate: certificate.der, extensions: [] }))
+    entries: identity.certificateChain.map(({ der }, i) => ({
+      certificate: der,
+      extensions: i === 0 ? leafExtensions : []
+    }))
   })
   const signature = yield* guard(
     flight,

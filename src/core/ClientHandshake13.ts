@@ -107,7 +107,8 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   const signed = transcript.digest()
   const proof = yield* flight.expect("CertificateVerify")
   const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
-  const peer = yield* Auth.verifyPeer(flight, policy, possession, serverName)
+  const staples = policy.requestStaple ? Auth.staplesOf(certificate) : undefined
+  const peer = yield* Auth.verifyPeer(flight, policy, possession, { serverName, staples })
 
   // {Finished}
   const finishedOver = transcript.digest()
@@ -141,6 +142,10 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     serverName,
     peer: Auth.identityOf(peer),
     peerCertificates: chain,
+    // A copy, since the message is not kept.
+    peerStaple: Option.fromNullable(
+      Extension.find(certificate.entries[0]!.extensions, "CertificateStatus")?.response.slice()
+    ),
     helloRetryRequest: answer._tag === "HelloRetryRequest",
     resumed: false,
     earlyData: false
@@ -197,6 +202,7 @@ const helloExtensions = (
   ...(policy.recordSizeLimit !== undefined
     ? [{ _tag: "RecordSizeLimit" as const, limit: policy.recordSizeLimit }]
     : []),
+  ...(policy.requestStaple ? [{ _tag: "StatusRequest" as const, responderIds: [], requestExtensions: noBytes }] : []),
   ...(policy.authorities.length > 0
     ? [{ _tag: "CertificateAuthorities" as const, authorities: policy.authorities }]
     : []),

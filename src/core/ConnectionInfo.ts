@@ -30,7 +30,8 @@ export type PeerIdentity =
 
 /**
  * `signatureScheme` is the one the server signed the handshake with; `clientSignatureScheme` the client's, if it did.
- * `serverName` is what the client asked for. `peerCertificates` are as the peer sent them, leaf first.
+ * `serverName` is what the client asked for. `peerCertificates` are as the peer sent them, leaf first. `peerStaple` is the
+ * DER of the OCSP response that came with the first of them: what a verifier did with it is the verifier's affair.
  *
  * @since 0.1.0
  * @category models
@@ -46,6 +47,7 @@ export interface ConnectionInfo {
   readonly serverName: Option.Option<ServerName>
   readonly peer: PeerIdentity
   readonly peerCertificates: ReadonlyArray<Certificate>
+  readonly peerStaple: Option.Option<Uint8Array>
   readonly helloRetryRequest: boolean
   readonly resumed: boolean
   readonly earlyData: boolean

@@ -6,10 +6,12 @@
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
+import type { Certificate } from "../schema/Certificate.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import type { ClientHello } from "../schema/HandshakeMessage.ts"
 import type { Limits } from "../schema/Limits.ts"
 import type { NamedGroup, NamedGroupInfo } from "../schema/NamedGroup.ts"
+import type { OcspResponse } from "../schema/OcspResponse.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import type { Identity, IdentityResolver } from "./Identity.ts"
@@ -27,6 +29,21 @@ export type AlpnSelector = (
   hello: ClientHello,
   serverName: Option.Option<ServerName>
 ) => Effect.Effect<Option.Option<string>, unknown>
+
+/**
+ * Finds the OCSP response to staple to a server's leaf, for a client that asks for one: a response, its DER, or none.
+ * `issuer` is who issued the leaf, if the chain has it. May be slow, fail or be interrupted: the handshake's deadline
+ * covers it, and if it fails, the connection ends with `internal_error`. Who would rather go on without a staple
+ * recovers with none.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type OcspResponder = (
+  leaf: Certificate,
+  issuer: Option.Option<Certificate>,
+  hello: ClientHello
+) => Effect.Effect<Option.Option<OcspResponse | Uint8Array>, unknown>
 
 /**
  * Whether a server wants the client's certificate.
@@ -58,7 +75,10 @@ export interface HandshakePolicy {
   /** A client's identities, and those of a server without a resolver. */
   readonly ownIdentities: ReadonlyArray<Identity>
   readonly resolveIdentities: IdentityResolver | undefined
+  readonly ocspResponse: OcspResponder | undefined
   readonly verifier: Verifier
+  /** Whether a client asks for an OCSP response with the server's certificate. */
+  readonly requestStaple: boolean
   readonly clientAuthentication: ClientAuthentication
   /** DER names of authorities to tell the peer, so that it can pick a certificate. */
   readonly authorities: ReadonlyArray<Uint8Array>

@@ -14,10 +14,14 @@
  * @since 0.1.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
 import * as Equal from "effect/Equal"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { CertificateRevocationList } from "../schema/CertificateRevocationList.ts"
+import { codes } from "../schema/ExtensionType.ts"
+import * as OcspResponses from "../schema/OcspResponse.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { Problem } from "./CertificateRules.ts"
 import type { ListSet } from "./CrlScope.ts"
@@ -25,8 +29,11 @@ import * as CrlScope from "./CrlScope.ts"
 import type { CrlContext, RevocationStatus } from "./CrlValidation.ts"
 import * as CrlValidation from "./CrlValidation.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
+import type { OcspContext } from "./OcspValidation.ts"
+import * as OcspValidation from "./OcspValidation.ts"
 import type { PathEffort, PathRequest } from "./PathValidation.ts"
 import * as PathValidation from "./PathValidation.ts"
+import type { RevocationFetcher } from "./RevocationFetcher.ts"
 import * as TrustStores from "./TrustStore.ts"
 
 /**
@@ -39,12 +46,38 @@ import * as TrustStores from "./TrustStore.ts"
 export type RevocationMode = "hard-fail" | "soft-fail" | "off"
 
 /**
+ * What becomes of OCSP responses that a server sends along. `use` asks for one and goes by it; `require` wants one that
+ * says that the server's certificate is good, whatever the certificate itself demands; `ignore` does not ask.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type StapleMode = "use" | "require" | "ignore"
+
+/**
+ * The DER of an OCSP response as it came with a certificate. Nothing is known of it yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Staple {
+  readonly certificate: Certificate
+  readonly response: Uint8Array
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
 export interface RevocationOptions {
   /** `hard-fail` unless told. */
   readonly mode?: RevocationMode
+  /** `use` unless told. A certificate that demands a staple (RFC 7633) is refused without one, but for `ignore`. */
+  readonly staple?: StapleMode
+  /** Gets OCSP responses and CRLs where nothing at hand says whether a certificate is revoked; nothing is fetched unless told. */
+  readonly fetch?: RevocationFetcher
+  /** How far the clocks of OCSP responders may be from ours: five minutes unless told. */
+  readonly skew?: Duration.DurationInput
   /** In any order: complete and delta CRLs, indirect ones, several of one issuer. */
   readonly crls?: Iterable<CertificateRevocationList>
   /** Certificates of CRL issuers that are not in the peer's path, with their intermediates: few peers send them. */
@@ -67,6 +100,13 @@ export interface RevocationOptions {
  */
 export interface RevocationPolicy {
   readonly mode: RevocationMode
+  readonly staple: StapleMode
+  /** Whether a client should ask for staples. */
+  readonly wantsStaple: boolean
+  readonly fetch: RevocationFetcher | undefined
+  /** In milliseconds. */
+  readonly skew: number
+  readonly crls: ReadonlyArray<CertificateRevocationList>
   readonly lists: ListSet
   readonly crlIssuers: ReadonlyArray<Certificate>
   readonly certificates: "all" | "leaf"
@@ -78,25 +118,45 @@ export interface RevocationPolicy {
  * @since 0.1.0
  * @category constructors
  */
-export const make = (options: RevocationOptions): RevocationPolicy => ({
-  mode: options.mode ?? "hard-fail",
-  lists: CrlScope.makeSet(options.crls ?? []),
-  crlIssuers: [...(options.crlIssuers ?? [])],
-  certificates: options.certificates ?? "all",
-  selfVouching: options.selfVouching ?? false,
-  verified: new WeakMap()
-})
+export const make = (options: RevocationOptions): RevocationPolicy => {
+  const { mode = "hard-fail", staple = "use" } = options
+  const crls = [...(options.crls ?? [])]
+  return {
+    mode,
+    staple,
+    wantsStaple: mode !== "off" && staple !== "ignore",
+    fetch: options.fetch,
+    skew: Duration.toMillis(options.skew ?? OcspValidation.defaultSkew),
+    crls,
+    lists: CrlScope.makeSet(crls),
+    crlIssuers: [...(options.crlIssuers ?? [])],
+    certificates: options.certificates ?? "all",
+    selfVouching: options.selfVouching ?? false,
+    verified: new WeakMap()
+  }
+}
+
+/** `Refused` is what `soft-fail` does not let pass either. */
+type Outcome = RevocationStatus | { readonly _tag: "Refused"; readonly problem: Problem }
+
+/** Whether a certificate demands that its holder staples (RFC 7633). */
+const mustStaple = (certificate: Certificate): boolean =>
+  certificate.extension("TlsFeature")?.features.includes(codes.status_request) === true
 
 type Path = NonEmptyReadonlyArray<Certificate>
 
 /**
  * A valid path of which no certificate is revoked, as far as the policy asks. Where one is, another path is looked for:
- * an authority that is revoked under one issuer may have been certified by another.
+ * an authority that is revoked under one issuer may have been certified by another. `staples` are the OCSP responses that
+ * the peer sent along, where it was asked for them.
  *
  * @since 0.1.0
  * @category validation
  */
-export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
+export const buildPath = (
+  policy: RevocationPolicy,
+  { staples, ...request }: PathRequest & { readonly staples?: ReadonlyArray<Staple> }
+) =>
   policy.mode === "off"
     ? PathValidation.validate(request)
     : Effect.flatMap(CryptoProvider, (crypto) => {
@@ -123,17 +183,89 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
             ) {
               // Only who signs a CRL itself is believed: an authority below it could have been made by a thief of its key.
               if (depth === 0 && isIn(pending, path[0]) && isIn(vouching, path[0])) continue
-              const status = yield* statusOf(path[depth]!, path.slice(depth + 1), effort)
+              const above = path.slice(depth + 1) as [Certificate, ...Array<Certificate>]
+              const isPeer = depth === 0 && Equal.equals(path[0], request.certificates[0])
+              const status = yield* outcomeOf(path[depth]!, above, effort, { isPeer })
               if (status._tag === "Good" || (status._tag === "Unknown" && policy.mode === "soft-fail")) continue
               return [depth, status.problem] as const
             }
             return undefined
           })
 
+        /** By all there is: what is at hand first, and of that the worst word counts. */
+        const outcomeOf = Effect.fnUntraced(function* (
+          certificate: Certificate,
+          above: Path,
+          effort: PathEffort,
+          { isPeer }: { readonly isPeer: boolean }
+        ): Effect.fn.Return<Outcome> {
+          const ocsp: OcspContext = {
+            crypto,
+            signatureSchemes,
+            time,
+            skew: policy.skew,
+            limits: request.limits,
+            effort,
+            nonce: undefined,
+            checkResponder: (responder) =>
+              Effect.map(statusOf(responder, above, effort, policy.lists), (status) =>
+                status._tag === "Revoked" || status._tag === "Exhausted" ? status.problem : undefined
+              )
+          }
+          const byCrl = yield* statusOf(certificate, above, effort, policy.lists)
+          if (byCrl._tag === "Revoked" || byCrl._tag === "Exhausted") return byCrl
+          const stapled = yield* byStaple(ocsp, certificate, above[0], { isPeer })
+          if (stapled._tag !== "Unknown" || byCrl._tag === "Good") {
+            return stapled._tag === "Unknown" ? byCrl : stapled
+          }
+          const atHand = stapled.problem.reason === "RevocationUnknown" ? byCrl : stapled
+          if (policy.fetch === undefined) return atHand
+          const { verdict } = yield* policy.fetch.ocsp({ certificate, issuer: above[0], crypto }, (response, nonce) =>
+            OcspValidation.statusOf({ ...ocsp, nonce }, response, certificate, above[0])
+          )
+          if (verdict.status._tag !== "Unknown") return verdict.status
+          const fetched = yield* policy.fetch.crls(certificate, (lists) =>
+            statusOf(certificate, above, effort, CrlScope.makeSet([...policy.crls, ...lists]))
+          )
+          return fetched._tag === "Unknown" && fetched.problem.reason === "RevocationUnknown"
+            ? verdict.status.problem.reason === "RevocationUnknown"
+              ? { _tag: "Unknown", problem: fetched.problem }
+              : verdict.status
+            : fetched
+        })
+
+        const byStaple = Effect.fnUntraced(function* (
+          ocsp: OcspContext,
+          certificate: Certificate,
+          issuer: Certificate,
+          { isPeer }: { readonly isPeer: boolean }
+        ): Effect.fn.Return<Outcome> {
+          const refuse = (problem: Problem): Outcome => ({ _tag: "Refused", problem })
+          const none: Problem = { reason: "RevocationUnknown", detail: "no OCSP response was stapled to it" }
+          if (!policy.wantsStaple || staples === undefined) return { _tag: "Unknown", problem: none }
+          const isDemanded = isPeer && (policy.staple === "require" || mustStaple(certificate))
+          const staple = staples.find((sent) => Equal.equals(sent.certificate, certificate))
+          if (staple === undefined) {
+            const detail = "no OCSP response was stapled to it, which it, or the policy, demands"
+            return isDemanded ? refuse({ reason: "StapleMissing", detail }) : { _tag: "Unknown", problem: none }
+          }
+          const response = OcspResponses.decode(staple.response)
+          if (Either.isLeft(response)) {
+            const detail = `the OCSP response stapled to it cannot be read: ${response.left.message}`
+            return refuse({ reason: "OcspUnusable", detail })
+          }
+          const { status } = yield* OcspValidation.statusOf(ocsp, response.right, certificate, issuer)
+          // RFC 6066 §8: who sends a response that is none is refused. One that is late is no worse than none.
+          return status._tag === "Unknown" && (isDemanded || OcspValidation.isUnacceptable(status.problem))
+            ? refuse(status.problem)
+            : status
+        })
+
         const statusOf = (
           certificate: Certificate,
           above: ReadonlyArray<Certificate>,
-          effort: PathEffort
+          effort: PathEffort,
+          lists: ListSet
         ): Effect.Effect<RevocationStatus> =>
           Effect.suspend(() => {
             if (isIn(pending, certificate)) {
@@ -143,7 +275,7 @@ export const buildPath = (policy: RevocationPolicy, request: PathRequest) =>
             pending.push(certificate)
             const context: CrlContext = {
               crypto,
-              lists: policy.lists,
+              lists,
               signatureSchemes,
               time,
               conformance: request.conformance ?? "practice",

@@ -12,7 +12,10 @@ import * as IdentityLoading from "./IdentityLoading.ts"
 import type { CertificatesInput } from "./IdentityOptions.ts"
 import { isCertificatesInput } from "./IdentityOptions.ts"
 import { declared, instead, said } from "./OptionSchema.ts"
+import { DurationInput } from "./BuilderOptions.ts"
 import type { RevocationOptions } from "./Revocation.ts"
+import type { RevocationFetcher } from "./RevocationFetcher.ts"
+import { isRevocationFetcher } from "./RevocationFetcher.ts"
 
 type CrlInput = string | Uint8Array | CertificateRevocationList
 
@@ -41,6 +44,12 @@ const isCrlsInput = (u: unknown): u is CrlsInput => {
 export const RevocationInput = Schema.Struct({
   /** What becomes of a certificate of which nobody can tell whether it is revoked; `hard-fail` unless told. */
   mode: said(Schema.Literal("hard-fail", "soft-fail", "off")),
+  /** What becomes of OCSP responses that a server sends along; `use` unless told. */
+  staple: said(Schema.Literal("use", "require", "ignore")),
+  /** Gets what is not at hand; unless told, nothing is fetched. */
+  fetch: said(declared<RevocationFetcher>("a RevocationFetcher", isRevocationFetcher)),
+  /** How far the clocks of OCSP responders may be from ours; five minutes unless told. */
+  skew: said(DurationInput),
   crls: said(
     declared<CrlsInput>(
       "revocation lists: PEM text, the bytes of a PEM or DER file, CertificateRevocationLists, or a list of these",
@@ -58,7 +67,7 @@ export const RevocationInput = Schema.Struct({
   certificates: said(Schema.Literal("all", "leaf"))
 }).annotations({
   parseOptions: { errors: "all", onExcessProperty: "error" },
-  ...instead("how to check for revocation: { mode, crls, crlIssuers, certificates }")
+  ...instead("how to check for revocation: { mode, staple, fetch, skew, crls, crlIssuers, certificates }")
 })
 
 /**
@@ -74,7 +83,7 @@ export interface RevocationInput extends Schema.Schema.Type<typeof RevocationInp
  * @category loading
  */
 export const load = (
-  { certificates, crlIssuers, crls, mode }: RevocationInput,
+  { crlIssuers, crls, ...others }: RevocationInput,
   path: string,
   options: DecodeOptions
 ): Either.Either<RevocationOptions, TlsConfigError> =>
@@ -89,9 +98,8 @@ export const load = (
       decoded.push(...(yield* readCrls(input, Array.isArray(crls) ? `${path}.crls[${i}]` : `${path}.crls`, options)))
     }
     return {
+      ...others,
       crls: decoded,
-      ...(mode === undefined ? {} : { mode }),
-      ...(certificates === undefined ? {} : { certificates }),
       ...(crlIssuers === undefined
         ? {}
         : { crlIssuers: yield* IdentityLoading.readCertificates(crlIssuers, `${path}.crlIssuers`) })

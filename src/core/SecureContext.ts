@@ -32,7 +32,7 @@ import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
-import type { AlpnSelector, ClientAuthentication, HandshakePolicy } from "./HandshakePolicy.ts"
+import type { AlpnSelector, ClientAuthentication, HandshakePolicy, OcspResponder } from "./HandshakePolicy.ts"
 import type { Identity, IdentityResolver } from "./Identity.ts"
 import * as IdentityLoading from "./IdentityLoading.ts"
 import type { CertificatesInput, IdentityOptions } from "./IdentityOptions.ts"
@@ -62,6 +62,7 @@ export interface Trust {
   readonly anchors?: TrustStore
   readonly verifier?: Verifier
   readonly revocation?: RevocationOptions
+  readonly requestStaple?: boolean
   readonly partialChain?: boolean
   readonly clientAuthentication?: ClientAuthentication
   readonly announceAuthorities?: boolean
@@ -77,6 +78,7 @@ export interface SecureContext extends Pipeable {
   readonly identities: ReadonlyArray<Identity>
   readonly resolveIdentity: IdentityResolver | undefined
   readonly selectAlpn: AlpnSelector | undefined
+  readonly ocspResponse: OcspResponder | undefined
   readonly trust: Trust
 }
 
@@ -99,6 +101,7 @@ export const empty: SecureContext = fromParts({
   identities: [],
   resolveIdentity: undefined,
   selectAlpn: undefined,
+  ocspResponse: undefined,
   trust: {}
 })
 
@@ -124,6 +127,7 @@ export const make = (
       identities: identities.flat(),
       resolveIdentity: said.resolveIdentity,
       selectAlpn: said.selectAlpn,
+      ocspResponse: said.ocspResponse,
       trust: {
         ...trust,
         ...(trust.anchors === undefined ? {} : { anchors: yield* makeAnchors(trust.anchors) }),
@@ -174,6 +178,7 @@ export const merge: {
     identities: [...self.identities, ...that.identities],
     resolveIdentity: that.resolveIdentity ?? self.resolveIdentity,
     selectAlpn: that.selectAlpn ?? self.selectAlpn,
+    ocspResponse: that.ocspResponse ?? self.ocspResponse,
     trust: { ...self.trust, ...that.trust }
   })
 )
@@ -255,10 +260,10 @@ export const resolve = (
   return policies[role]
 }
 
-type ProtocolPolicy = Omit<HandshakePolicy, "verifier" | "clientAuthentication" | "authorities">
+type ProtocolPolicy = Omit<HandshakePolicy, "verifier" | "requestStaple" | "clientAuthentication" | "authorities">
 
 const resolveProtocol = (
-  { identities, protocol, resolveIdentity, selectAlpn }: SecureContext,
+  { identities, ocspResponse, protocol, resolveIdentity, selectAlpn }: SecureContext,
   crypto: CryptoProviderService
 ): Either.Either<ProtocolPolicy, TlsConfigError> =>
   Either.gen(function* () {
@@ -361,7 +366,8 @@ const resolveProtocol = (
       handshakeTimeout: protocol.handshakeTimeout ?? Defaults.handshakeTimeout,
       limits: { ...Limits.defaults, ...protocol.limits },
       ownIdentities: identities,
-      resolveIdentities: resolveIdentity
+      resolveIdentities: resolveIdentity,
+      ocspResponse
     }
   })
 
@@ -445,11 +451,13 @@ const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "clie
     ...(revocation === undefined ? {} : { revocation }),
     ...(partialChain === undefined ? {} : { partialChain })
   }
+  const verifier =
+    trust.verifier ??
+    (trust.anchors === undefined ? Verifiers.webPkiCurrentWith(options) : Verifiers.webPki(trust.anchors, options))
   return {
     ...policy,
-    verifier:
-      trust.verifier ??
-      (trust.anchors === undefined ? Verifiers.webPkiCurrentWith(options) : Verifiers.webPki(trust.anchors, options)),
+    verifier,
+    requestStaple: trust.requestStaple ?? verifier.wantsStaple === true,
     clientAuthentication: trust.clientAuthentication ?? "none",
     authorities:
       announce && authorities.reduce((length, name) => length + name.length + 2, 0) <= announcedBytes ? authorities : []

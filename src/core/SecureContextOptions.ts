@@ -5,7 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { ProtocolOptions } from "../schema/ProtocolOptions.ts"
-import type { AlpnSelector, ClientAuthentication } from "./HandshakePolicy.ts"
+import type { AlpnSelector, ClientAuthentication, OcspResponder } from "./HandshakePolicy.ts"
 import type { IdentityResolver } from "./Identity.ts"
 import type { CertificatesInput } from "./IdentityOptions.ts"
 import { IdentityOptions, isCertificatesInput } from "./IdentityOptions.ts"
@@ -43,8 +43,13 @@ export const TrustOptions = Schema.Struct({
   ),
   /** Decides about the peer; by default the path to the anchors, and for a client the server's name. */
   verifier: said(declared<Verifier>("a Verifier", Verifiers.isVerifier)),
-  /** Whether certificates are revoked, by CRLs; not looked at unless told. Not beside `verifier`. Node: `crl`. */
+  /** Whether certificates are revoked; not looked at unless told. Not beside `verifier`. Node: `crl`. */
   revocation: said(RevocationInput),
+  /**
+   * Whether a client asks for an OCSP response with the server's certificate; unless told, when `revocation` or the
+   * verifier wants it. Node: `requestOCSP`.
+   */
+  requestStaple: said(Schema.Boolean),
   /**
    * Whether a path may end at an anchor that is no root, as an intermediate authority's; it may not unless told. Not
    * beside `verifier`. Node: `allowPartialTrustChain`.
@@ -79,10 +84,12 @@ export const SecureContextOptions = Schema.Struct({
   resolveIdentity: said(declared<IdentityResolver>("a function of a ClientHello to an Effect", isFunction)),
   /** Chooses the application protocol for a ClientHello, instead of `protocol.alpn`. Node: `ALPNCallback`. */
   selectAlpn: said(declared<AlpnSelector>("a function of the offered protocols to an Effect", isFunction)),
+  /** Finds the OCSP response to staple, for clients that ask. Node: the event `OCSPRequest`. */
+  ocspResponse: said(declared<OcspResponder>("a function of a certificate to an Effect", isFunction)),
   trust: said(TrustOptions)
 }).annotations({
   parseOptions: { errors: "all", onExcessProperty: "error" },
-  ...instead("options: { protocol, identity, resolveIdentity, selectAlpn, trust }")
+  ...instead("options: { protocol, identity, resolveIdentity, selectAlpn, ocspResponse, trust }")
 })
 
 /**

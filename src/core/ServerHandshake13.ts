@@ -28,6 +28,7 @@ import * as Extension from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
 import { encode } from "../schema/HandshakeMessage.ts"
 import type { NamedGroupInfo } from "../schema/NamedGroup.ts"
+import { isOcspResponse } from "../schema/OcspResponse.ts"
 import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import { maxPlaintext } from "../schema/Record.ts"
 import * as ServerName from "../schema/ServerName.ts"
@@ -79,6 +80,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   const serverName = yield* requestedName(flight, hello)
   const alpn = yield* selectProtocol(flight, policy, hello, serverName)
   const identity = yield* chooseIdentity(flight, policy, hello, serverName)
+  const staple = yield* findStaple(flight, policy, hello, identity)
 
   // ServerHello: the keys of the handshake.
   const agreed = yield* Auth.guardCrypto(
@@ -123,7 +125,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     flight.offered = new Set(request.extensions.map(Extension.typeOf))
     flight.send(request)
   }
-  yield* Auth.provePossession(flight, identity, noBytes)
+  yield* Auth.provePossession(flight, identity, noBytes, staple)
   flight.send({
     _tag: "Finished",
     verifyData: schedule.verifyData(handshakeTraffic.server, transcript.digest())
@@ -158,6 +160,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     serverName,
     peer: Option.match(peer, { onNone: () => ({ _tag: "Anonymous" }), onSome: Auth.identityOf }),
     peerCertificates: Option.match(peer, { onNone: () => [], onSome: ({ possession }) => possession.certificates }),
+    peerStaple: Option.none(),
     helloRetryRequest: retried,
     resumed: false,
     earlyData: false
@@ -383,6 +386,35 @@ const chooseIdentity = function* (
     : yield* flight.fail("NoSharedSignatureScheme", "no identity can sign with a scheme of the client's")
 }
 
+/** What to staple to the leaf: an OCSP response, where the client asks for one and the hook has one. */
+const findStaple = function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello,
+  { identity: { certificateChain } }: Identity.ChosenIdentity
+) {
+  const { limits, ocspResponse } = policy
+  if (ocspResponse === undefined || Extension.find(hello.extensions, "StatusRequest") === undefined) return []
+  const [leaf, ...others] = certificateChain
+  const issuer = Option.fromNullable(others.find(({ subject }) => subject.equals(leaf.issuer)))
+  const found = yield* Auth.guard(
+    flight,
+    "HookFailed",
+    "ocspResponse",
+    () => ocspResponse(leaf, issuer, hello),
+    (result) =>
+      Option.isOption(result) &&
+      (Option.isNone(result) || isOcspResponse(result.value) || result.value instanceof Uint8Array)
+  )
+  if (Option.isNone(found)) return []
+  const response = isOcspResponse(found.value) ? found.value.der : found.value
+  if (response.length === 0 || response.length > limits.ocspResponse) {
+    const most = `the limit \`ocspResponse\` is ${limits.ocspResponse}`
+    return yield* flight.fail("HookFailed", `ocspResponse gave a response of ${response.length} bytes, ${most}`)
+  }
+  return [{ _tag: "CertificateStatus" as const, response }]
+}
+
 const encryptedExtensions = (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
@@ -434,5 +466,5 @@ const authenticateClient = function* (flight: HandshakeChannel, policy: Handshak
   const signed = flight.transcript.digest()
   const proof = yield* flight.expect("CertificateVerify")
   const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
-  return Option.some(yield* Auth.verifyPeer(flight, policy, possession, Option.none()))
+  return Option.some(yield* Auth.verifyPeer(flight, policy, possession, { serverName: Option.none() }))
 }

@@ -29,7 +29,7 @@ import type { Conformance } from "./CertificateRules.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { PathLimits } from "./PathValidation.ts"
 import * as PathValidation from "./PathValidation.ts"
-import type { RevocationOptions, RevocationPolicy } from "./Revocation.ts"
+import type { RevocationOptions, RevocationPolicy, Staple } from "./Revocation.ts"
 import * as Revocation from "./Revocation.ts"
 import * as ServerIdentity from "./ServerIdentity.ts"
 import type { TrustStore } from "./TrustStore.ts"
@@ -50,7 +50,8 @@ export type TypeId = typeof TypeId
 /**
  * What is to be verified. `role` is what the peer is; `certificates` are as it sent them, the leaf first; `serverName`
  * is what a client expects of a server; `signatureSchemes` are those accepted in certificates. `verifiedPath` is what an
- * earlier verifier of an `and` found valid: what else a peer sends anybody could have put there.
+ * earlier verifier of an `and` found valid: what else a peer sends anybody could have put there. `staples` are the OCSP
+ * responses that came with certificates, and absent where none were asked for.
  *
  * @since 0.1.0
  * @category models
@@ -62,6 +63,7 @@ export interface VerificationRequest {
   readonly signatureSchemes: ReadonlyArray<SignatureScheme>
   readonly limits: PathLimits
   readonly verifiedPath?: NonEmptyReadonlyArray<Certificate>
+  readonly staples?: ReadonlyArray<Staple>
 }
 
 /**
@@ -89,6 +91,7 @@ export const makeRequest = (
     readonly serverName?: ServerName | undefined
     readonly signatureSchemes?: ReadonlyArray<SignatureScheme>
     readonly limits?: PathLimits
+    readonly staples?: ReadonlyArray<Staple>
   } = {}
 ): VerificationRequest => ({
   role: "server",
@@ -127,6 +130,8 @@ export interface Verifier extends Pipeable {
   readonly [TypeId]: TypeId
   readonly name: string
   readonly verify: (request: VerificationRequest) => Effect.Effect<Verification, CertificateError, CryptoProvider>
+  /** Whether it knows what to do with `staples`: clients then ask for them. */
+  readonly wantsStaple?: boolean
 }
 
 /** What is known to be the peer's: the path an earlier verifier found, or the leaf alone, whose key it owns. */
@@ -140,15 +145,21 @@ const known = ({ certificates, verifiedPath }: VerificationRequest): NonEmptyRea
 export const isVerifier = (u: unknown): u is Verifier => typeof u === "object" && u !== null && TypeId in u
 
 /**
- * A verifier from its function. What it fails with should come from `refuse`.
+ * A verifier from its function. What it fails with should come from `refuse`. One with `wantsStaple` has clients ask for
+ * OCSP responses.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = (name: string, verify: Verifier["verify"]): Verifier => ({
+export const make = (
+  name: string,
+  verify: Verifier["verify"],
+  { wantsStaple = false }: Pick<Verifier, "wantsStaple"> = {}
+): Verifier => ({
   [TypeId]: TypeId,
   name,
   verify,
+  wantsStaple,
   pipe() {
     return pipeArguments(this, arguments)
   }
@@ -258,6 +269,7 @@ const verifyWebPki = (
       time,
       // Who compares names in a way of their own may go by the common name.
       isCommonNameHost: matchesServerName !== undefined && Option.isSome(request.serverName),
+      ...(request.staples === undefined ? {} : { staples: request.staples }),
       ...options
     })
     return { path: yield* requireName(request, path, store, matchesServerName), vouchedBy, policies }
@@ -274,7 +286,7 @@ export const webPki = (store: TrustStore, options: WebPkiOptions = {}): Verifier
   const name = `webPki(${store.name})`
   const { revocation, ...others } = options
   const policy = Revocation.make(revocation ?? { mode: "off" })
-  return make(name, (request) => verifyWebPki(store, request, name, others, policy))
+  return make(name, (request) => verifyWebPki(store, request, name, others, policy), policy)
 }
 
 /**
@@ -286,10 +298,13 @@ export const webPki = (store: TrustStore, options: WebPkiOptions = {}): Verifier
 export const webPkiCurrentWith = (options: WebPkiOptions): Verifier => {
   const { revocation, ...others } = options
   const policy = Revocation.make(revocation ?? { mode: "off" })
-  return make("webPki", (request) =>
-    Effect.flatMap(TrustStores.Current, (store) =>
-      verifyWebPki(store, request, `webPki(${store.name})`, others, policy)
-    )
+  return make(
+    "webPki",
+    (request) =>
+      Effect.flatMap(TrustStores.Current, (store) =>
+        verifyWebPki(store, request, `webPki(${store.name})`, others, policy)
+      ),
+    policy
   )
 }
 
@@ -409,23 +424,30 @@ export const and: {
   (that: Verifier): (self: Verifier) => Verifier
   (self: Verifier, that: Verifier): Verifier
 } = dual(2, (self: Verifier, that: Verifier): Verifier =>
-  make(`${self.name} and ${that.name}`, (request) =>
-    Effect.flatMap(self.verify(request), (first) =>
-      Effect.map(
-        that.verify(first.unverified === true ? request : { ...request, verifiedPath: first.path }),
-        (second) => {
-          const policies = second.policies ?? first.policies
-          return {
-            path: second.path,
-            vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
-            ...(policies === undefined ? {} : { policies }),
-            ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
+  make(
+    `${self.name} and ${that.name}`,
+    (request) =>
+      Effect.flatMap(self.verify(request), (first) =>
+        Effect.map(
+          that.verify(first.unverified === true ? request : { ...request, verifiedPath: first.path }),
+          (second) => {
+            const policies = second.policies ?? first.policies
+            return {
+              path: second.path,
+              vouchedBy: `${first.vouchedBy} and ${second.vouchedBy}`,
+              ...(policies === undefined ? {} : { policies }),
+              ...(first.unverified === true && second.unverified === true ? { unverified: true as const } : {})
+            }
           }
-        }
-      )
-    )
+        )
+      ),
+    eitherWants(self, that)
   )
 )
+
+const eitherWants = (a: Verifier, b: Verifier): Pick<Verifier, "wantsStaple"> => ({
+  wantsStaple: a.wantsStaple === true || b.wantsStaple === true
+})
 
 /**
  * Accepts a peer that either accepts; the second is asked when the first refuses. When both do, the error is the
@@ -438,19 +460,22 @@ export const or: {
   (that: Verifier): (self: Verifier) => Verifier
   (self: Verifier, that: Verifier): Verifier
 } = dual(2, (self: Verifier, that: Verifier): Verifier =>
-  make(`${self.name} or ${that.name}`, (request) =>
-    Effect.catchAll(self.verify(request), (first) =>
-      Effect.mapError(that.verify(request), (second) => {
-        const { chain, depth, expectedName, presentedNames, reason } = first
-        return new CertificateError({
-          reason,
-          message: `${self.name}: ${first.message}; ${that.name}: ${second.message}`,
-          depth,
-          chain,
-          ...(presentedNames === undefined ? {} : { presentedNames }),
-          ...(expectedName === undefined ? {} : { expectedName })
+  make(
+    `${self.name} or ${that.name}`,
+    (request) =>
+      Effect.catchAll(self.verify(request), (first) =>
+        Effect.mapError(that.verify(request), (second) => {
+          const { chain, depth, expectedName, presentedNames, reason } = first
+          return new CertificateError({
+            reason,
+            message: `${self.name}: ${first.message}; ${that.name}: ${second.message}`,
+            depth,
+            chain,
+            ...(presentedNames === undefined ? {} : { presentedNames }),
+            ...(expectedName === undefined ? {} : { expectedName })
+          })
         })
-      })
-    )
+      ),
+    eitherWants(self, that)
   )
 )

@@ -84,6 +84,30 @@ export interface RecordSizeLimit {
 }
 
 /**
+ * The client's wish for an OCSP response with the server's certificate (RFC 6066 §8): DER ResponderIDs it would rather
+ * have it from, and DER Extensions for the request, mostly none of either. A wish for another kind of status is `Unknown`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface StatusRequest {
+  readonly _tag: "StatusRequest"
+  readonly responderIds: ReadonlyArray<Uint8Array>
+  readonly requestExtensions: Uint8Array
+}
+
+/**
+ * The DER of an OCSP response, with the certificate it is about (RFC 9846 §4.4.2.1).
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface CertificateStatus {
+  readonly _tag: "CertificateStatus"
+  readonly response: Uint8Array
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -234,6 +258,8 @@ export type Extension =
   | SignatureAlgorithmsCert
   | ApplicationProtocols
   | RecordSizeLimit
+  | StatusRequest
+  | CertificateStatus
   | SupportedVersions
   | SelectedVersion
   | Cookie
@@ -256,6 +282,8 @@ const types: { readonly [T in Exclude<Extension["_tag"], "Unknown">]: ExtensionT
   SignatureAlgorithmsCert: codes.signature_algorithms_cert,
   ApplicationProtocols: codes.application_layer_protocol_negotiation,
   RecordSizeLimit: codes.record_size_limit,
+  StatusRequest: codes.status_request,
+  CertificateStatus: codes.status_request,
   SupportedVersions: codes.supported_versions,
   SelectedVersion: codes.supported_versions,
   Cookie: codes.cookie,
@@ -320,6 +348,25 @@ const applicationProtocols: Decoder = (reader) => ({
   protocols: reader.vector16(2).many((list) => protocolName(list.vector8(1).rest()))
 })
 const recordSizeLimit: Decoder = (reader) => ({ _tag: "RecordSizeLimit", limit: reader.uint16() })
+/** `ocsp` of CertificateStatusType, the only one registered. */
+const ocsp = 1
+const statusRequest: Decoder = (reader) => {
+  const start = reader.position
+  if (reader.uint8() !== ocsp) {
+    reader.position = start
+    return { _tag: "Unknown", type: codes.status_request, body: reader.rest() }
+  }
+  return {
+    _tag: "StatusRequest",
+    responderIds: reader.vector16().many((list) => list.vector16(1).rest()),
+    requestExtensions: reader.vector16().rest()
+  }
+}
+const certificateStatus: Decoder = (reader) => {
+  const type = reader.uint8()
+  if (type !== ocsp) reader.fail(`a certificate status of type ${type}, which nobody asks for`)
+  return { _tag: "CertificateStatus", response: reader.vector24(1).rest() }
+}
 const cookie: Decoder = (reader) => ({ _tag: "Cookie", cookie: reader.vector16(1).rest() })
 const earlyData: Decoder = () => ({ _tag: "EarlyData" })
 const selectedVersion: Decoder = (reader) => ({
@@ -346,6 +393,7 @@ const decoders: { readonly [C in ExtensionContext]: ReadonlyMap<number, Decoder>
     [codes.signature_algorithms_cert, signatureAlgorithmsCert],
     [codes.application_layer_protocol_negotiation, applicationProtocols],
     [codes.record_size_limit, recordSizeLimit],
+    [codes.status_request, statusRequest],
     [
       codes.supported_versions,
       (reader) => ({
@@ -394,7 +442,7 @@ const decoders: { readonly [C in ExtensionContext]: ReadonlyMap<number, Decoder>
     [codes.signature_algorithms_cert, signatureAlgorithmsCert],
     [codes.certificate_authorities, certificateAuthorities]
   ]),
-  Certificate: new Map(),
+  Certificate: new Map<number, Decoder>([[codes.status_request, certificateStatus]]),
   NewSessionTicket: new Map<number, Decoder>([
     [codes.early_data, (reader) => ({ _tag: "EarlyDataLimit", maxEarlyDataSize: reader.uint32() })]
   ])
@@ -445,6 +493,15 @@ const writeBody = (writer: ByteWriter, extension: Extension): void => {
       return
     case "RecordSizeLimit":
       writer.uint16(extension.limit)
+      return
+    case "StatusRequest":
+      writer
+        .uint8(ocsp)
+        .vector16((list) => extension.responderIds.forEach((id) => list.vector16((w) => w.raw(id))))
+        .vector16((w) => w.raw(extension.requestExtensions))
+      return
+    case "CertificateStatus":
+      writer.uint8(ocsp).vector24((w) => w.raw(extension.response))
       return
     case "SupportedVersions":
       writer.vector8((list) => extension.versions.forEach((version) => list.uint16(version)))

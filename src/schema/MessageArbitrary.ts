@@ -72,6 +72,16 @@ const latin1 = (name: Uint8Array): string => String.fromCharCode(...name)
 const recordSizeLimit = (fc: Fc): Arbitrary<Extension.RecordSizeLimit> =>
   uint16(fc).map((limit) => ({ _tag: "RecordSizeLimit", limit }))
 
+const statusRequest = (fc: Fc): Arbitrary<Extension.StatusRequest> =>
+  fc.record({
+    _tag: fc.constant("StatusRequest" as const),
+    responderIds: list(fc, bytes(fc, 1, 20), 0, 3),
+    requestExtensions: bytes(fc, 0, 20)
+  })
+
+const certificateStatus = (fc: Fc): Arbitrary<Extension.CertificateStatus> =>
+  bytes(fc, 1, 60).map((response) => ({ _tag: "CertificateStatus", response }))
+
 const cookie = (fc: Fc): Arbitrary<Extension.Cookie> =>
   bytes(fc, 1, 40).map((value) => ({ _tag: "Cookie", cookie: value }))
 
@@ -109,6 +119,7 @@ const spoken: ReadonlySet<number> = new Set<number>([
   ExtensionType.codes.signature_algorithms_cert,
   ExtensionType.codes.application_layer_protocol_negotiation,
   ExtensionType.codes.record_size_limit,
+  ExtensionType.codes.status_request,
   ExtensionType.codes.supported_versions,
   ExtensionType.codes.cookie,
   ExtensionType.codes.key_share,
@@ -139,6 +150,7 @@ const forms: {
     signatureAlgorithmsCert(fc),
     applicationProtocols(fc),
     recordSizeLimit(fc),
+    statusRequest(fc),
     list(fc, version(fc), 1).map((versions) => ({ _tag: "SupportedVersions", versions })),
     cookie(fc),
     list(fc, keyShare(fc), 0, 3).map((shares) => ({ _tag: "KeyShareOffer", shares })),
@@ -165,7 +177,7 @@ const forms: {
     earlyData(fc)
   ],
   CertificateRequest: (fc) => [signatureAlgorithms(fc), signatureAlgorithmsCert(fc), certificateAuthorities(fc)],
-  Certificate: () => [],
+  Certificate: (fc) => [certificateStatus(fc)],
   NewSessionTicket: (fc) => [uint32(fc).map((maxEarlyDataSize) => ({ _tag: "EarlyDataLimit", maxEarlyDataSize }))]
 }
 

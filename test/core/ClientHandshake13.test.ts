@@ -530,7 +530,10 @@ const flightRows: ReadonlyArray<Row> = [
     script: {
       edit: change("Certificate", (m) => ({
         ...m,
-        entries: m.entries.map((e) => ({ ...e, extensions: [unknown(5)] }))
+        entries: m.entries.map((e) => ({
+          ...e,
+          extensions: [{ _tag: "CertificateStatus", response: Uint8Array.of(0x30) }]
+        }))
       }))
     },
     error: authentication("UnsupportedExtension"),

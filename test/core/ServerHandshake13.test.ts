@@ -841,7 +841,13 @@ describe("a client's flight that is wrong", () => {
     ),
     flight(
       "a Certificate with an answer to nothing",
-      change("Certificate", (m) => ({ ...m, entries: m.entries.map((e) => ({ ...e, extensions: [unknown(5)] })) })),
+      change("Certificate", (m) => ({
+        ...m,
+        entries: m.entries.map((e) => ({
+          ...e,
+          extensions: [{ _tag: "CertificateStatus", response: Uint8Array.of(0x30) }]
+        }))
+      })),
       authentication("UnsupportedExtension"),
       "unsupported_extension"
     ),

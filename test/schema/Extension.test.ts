@@ -45,7 +45,12 @@ describe("Extension", () => {
     ["ServerHello", "PreSharedKeyAnswer", "0029 0002 0000"],
     ["HelloRetryRequest", "Cookie", "002c 0003 0001 07"],
     ["EncryptedExtensions", "Unknown", "002c 0003 0001 07"],
-    ["Certificate", "Unknown", "0005 0000"]
+    ["ClientHello", "StatusRequest", "0005 0005 01 0000 0000"],
+    ["ClientHello", "StatusRequest", "0005 000b 01 0004 0002 aabb 0002 3000"],
+    ["ClientHello", "Unknown", "0005 0003 020000"],
+    ["CertificateRequest", "Unknown", "0005 0000"],
+    ["Certificate", "CertificateStatus", "0005 0005 01 000001 aa"],
+    ["Certificate", "Unknown", "0012 0000"]
   ])("has the form its message gives it: in %s %s", (context, tag, hexadecimal) => {
     const list = fromHex(hexadecimal)
     const bytes = Uint8Array.of(0, list.length, ...list)

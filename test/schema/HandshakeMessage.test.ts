@@ -264,9 +264,7 @@ const written: ReadonlyArray<readonly [name: string, hex: string, message: Hands
       entries: [
         {
           certificate: Uint8Array.of(0x30, 0x82),
-          extensions: [
-            { _tag: "Unknown", type: ExtensionType.codes.status_request, body: Uint8Array.of(1, 0, 0, 1, 0x30) }
-          ]
+          extensions: [{ _tag: "CertificateStatus", response: Uint8Array.of(0x30) }]
         },
         { certificate: Uint8Array.of(0x30, 0x83), extensions: [] }
       ]

@@ -316,6 +316,8 @@ const policy = (of: Trace, role: Actor): HandshakePolicy => {
     limits: Limits.defaults,
     ownIdentities: identities(of, role),
     resolveIdentities: undefined,
+    ocspResponse: undefined,
+    requestStaple: false,
     // Certificates of 1024 bits, and nobody's: what this is about is the protocol.
     verifier: Verifier.make("the trace", ({ certificates: [leaf] }) =>
       Effect.succeed({ path: [leaf] as const, vouchedBy: "RFC 8448" })
