@@ -18,7 +18,8 @@ export type NamedGroup = number & Brand.Brand<"effect-tls/NamedGroup">
 export type NamedGroupName = "secp256r1" | "secp384r1" | "secp521r1" | "x25519" | "x448" | "X25519MLKEM768"
 
 /**
- * `clientShare` and `serverShare` are the lengths of the public values in a key share, in bytes.
+ * `strength` is what the group is worth, in bits of security; `clientShare` and `serverShare` are the lengths of the
+ * public values in a key share, in bytes.
  *
  * @since 0.1.0
  * @category models
@@ -27,6 +28,7 @@ export interface NamedGroupInfo {
   readonly code: NamedGroup
   readonly name: NamedGroupName
   readonly openssl: ReadonlyArray<string>
+  readonly strength: number
   readonly clientShare: number
   readonly serverShare: number
 }
@@ -84,12 +86,26 @@ export const x25519MlKem768 = make(0x11ec)
  * @category constants
  */
 export const registry: ReadonlyArray<NamedGroupInfo> = [
-  { code: x25519MlKem768, name: "X25519MLKEM768", openssl: ["X25519MLKEM768"], clientShare: 1216, serverShare: 1120 },
-  { code: x25519, name: "x25519", openssl: ["X25519"], clientShare: 32, serverShare: 32 },
-  { code: secp256r1, name: "secp256r1", openssl: ["P-256", "prime256v1"], clientShare: 65, serverShare: 65 },
-  { code: secp384r1, name: "secp384r1", openssl: ["P-384"], clientShare: 97, serverShare: 97 },
-  { code: secp521r1, name: "secp521r1", openssl: ["P-521"], clientShare: 133, serverShare: 133 },
-  { code: x448, name: "x448", openssl: ["X448"], clientShare: 56, serverShare: 56 }
+  {
+    code: x25519MlKem768,
+    name: "X25519MLKEM768",
+    openssl: ["X25519MLKEM768"],
+    strength: 192,
+    clientShare: 1216,
+    serverShare: 1120
+  },
+  { code: x25519, name: "x25519", openssl: ["X25519"], strength: 128, clientShare: 32, serverShare: 32 },
+  {
+    code: secp256r1,
+    name: "secp256r1",
+    openssl: ["P-256", "prime256v1"],
+    strength: 128,
+    clientShare: 65,
+    serverShare: 65
+  },
+  { code: secp384r1, name: "secp384r1", openssl: ["P-384"], strength: 192, clientShare: 97, serverShare: 97 },
+  { code: secp521r1, name: "secp521r1", openssl: ["P-521"], strength: 256, clientShare: 133, serverShare: 133 },
+  { code: x448, name: "x448", openssl: ["X448"], strength: 224, clientShare: 56, serverShare: 56 }
 ]
 
 const byCode = new Map<number, NamedGroupInfo>(registry.map((info) => [info.code, info]))

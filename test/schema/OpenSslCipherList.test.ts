@@ -1,6 +1,7 @@
 import * as Either from "effect/Either"
 import * as FastCheck from "effect/FastCheck"
 import { spawnSync } from "node:child_process"
+import { DEFAULT_CIPHERS } from "node:tls"
 import { assert, describe, it } from "vitest"
 import * as CipherSuite from "../../src/schema/CipherSuite.ts"
 import * as OpenSslCipherList from "../../src/schema/OpenSslCipherList.ts"
@@ -23,10 +24,10 @@ interface Line {
 const ask = (list: string, level: number | undefined = 0): ReadonlyArray<Line> => {
   // A leading `-` would be an option; DEFAULT has its meaning only at the very start.
   const safe = `${list.startsWith("DEFAULT") ? "" : ":"}${list}${level === undefined ? "" : `:@SECLEVEL=${level}`}`
-  const { stderr, stdout } = spawnSync("openssl", ["ciphers", "-s", "-psk", "-v", "-ciphersuites", "", safe], {
+  const { status, stderr, stdout } = spawnSync("openssl", ["ciphers", "-s", "-psk", "-v", "-ciphersuites", "", safe], {
     encoding: "utf8"
   })
-  if (stdout === "" && !stderr.includes("no cipher match")) throw new Error(`${list}: ${stderr}`)
+  if (status !== 0 && !stderr.includes("no cipher match")) throw new Error(`${list}: ${stderr}`)
   return stdout
     .split("\n")
     .map((line) => line.split(/\s+/))
@@ -245,6 +246,20 @@ describe("a cipher string", () => {
     assert.deepStrictEqual(
       select("TLS_RSA_WITH_AES_128_CBC_SHA:TLS_PSK_DHE_WITH_AES_128_CCM_8:TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256+ECDHE"),
       select("AES128-SHA:DHE-PSK-AES128-CCM8:ECDHE-RSA-AES128-GCM-SHA256")
+    )
+  })
+
+  it("may be Node's default, which names suites that there are not", () => {
+    const list = Either.getOrThrow(OpenSslCipherList.parse(DEFAULT_CIPHERS))
+    assert.include(DEFAULT_CIPHERS, "DHE-RSA-AES256-SHA384")
+    assert.include(DEFAULT_CIPHERS, "ECDHE-RSA-AES256-SHA256")
+    assert.deepStrictEqual(
+      list.suites13?.map(({ name }) => name),
+      ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256"]
+    )
+    assert.deepStrictEqual(
+      list.suites12?.slice(0, 2).map(({ openssl }) => openssl),
+      ["ECDHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"]
     )
   })
 

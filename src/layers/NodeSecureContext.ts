@@ -1,0 +1,350 @@
+/**
+ * Contexts and connections from the very objects that `tls.createSecureContext`, `tls.connect` and `tls.createServer` take:
+ * Node's names and forms, OpenSSL's strings. What cannot be honoured is an error; `docs/node-options.md` has every option.
+ *
+ * @since 0.1.0
+ */
+import type * as Tls from "node:tls"
+import * as Effect from "effect/Effect"
+import * as Either from "effect/Either"
+import * as Option from "effect/Option"
+import type * as Scope from "effect/Scope"
+import { CryptoProvider } from "../core/CryptoProvider.ts"
+import type { AlpnSelector } from "../core/HandshakePolicy.ts"
+import type { Identity, IdentityResolver } from "../core/Identity.ts"
+import * as IdentityLoading from "../core/IdentityLoading.ts"
+import type { RevocationOptions } from "../core/Revocation.ts"
+import * as RevocationInput from "../core/RevocationInput.ts"
+import type { SecureContext } from "../core/SecureContext.ts"
+import * as SecureContexts from "../core/SecureContext.ts"
+import type { SecureContextOptions } from "../core/SecureContextOptions.ts"
+import * as TlsClient from "../core/TlsClient.ts"
+import type { TlsConnection } from "../core/TlsConnection.ts"
+import type { Transport } from "../core/Transport.ts"
+import type { TrustStore } from "../core/TrustStore.ts"
+import * as TrustStores from "../core/TrustStore.ts"
+import type { Verifier } from "../core/Verifier.ts"
+import * as Verifiers from "../core/Verifier.ts"
+import type { Certificate } from "../schema/Certificate.ts"
+import * as Endpoint from "../schema/Endpoint.ts"
+import * as Limits from "../schema/Limits.ts"
+import * as ServerName from "../schema/ServerName.ts"
+import type { TlsError } from "../schema/TlsError.ts"
+import { TlsConfigError } from "../schema/TlsError.ts"
+import * as NodeIdentity from "./NodeIdentity.ts"
+import type { Data, NodeOptions, SniCallback } from "./NodeOptions.ts"
+import * as NodeOption from "./NodeOptions.ts"
+import * as NodePeerCertificate from "./NodePeerCertificate.ts"
+import * as NodeProtocol from "./NodeProtocol.ts"
+import * as NodeTransport from "./NodeTransport.ts"
+
+/**
+ * Options as Node declares them, or with our forms besides: `Redacted` keys and passphrases, a `PrivateKey` as `key`, a
+ * `SecureContext` as `secureContext` and from `SNICallback`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Input = NodeOptions | Tls.SecureContextOptions | Tls.ConnectionOptions | Tls.TlsOptions
+
+// Where errors of a SecureContext's options come from here.
+const nodeNames: ReadonlyArray<readonly [ours: string, node: string]> = [
+  ["protocol.cipherSuites", "ciphers"],
+  ["protocol.groups", "ecdhCurve"],
+  ["protocol.signatureSchemes", "sigalgs"],
+  ["protocol.certificateSignatureSchemes", "sigalgs"],
+  ["protocol.alpn", "ALPNProtocols"],
+  ["protocol.handshakeTimeout", "handshakeTimeout"],
+  ["serverName", "servername"],
+  ["crls", "crl"]
+]
+
+const nodeName = (path: string): string => {
+  const found = nodeNames.find(([ours]) => path.startsWith(ours))
+  return found === undefined ? path : found[1] + path.slice(found[0].length)
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Trust
+// ---------------------------------------------------------------------------------------------------------------------
+
+interface Trust {
+  readonly anchors: TrustStore | undefined
+  readonly revocation: RevocationOptions | undefined
+  readonly partialChain: boolean | undefined
+}
+
+const readTrust = (options: NodeOptions): Either.Either<Trust, TlsConfigError> =>
+  Either.gen(function* () {
+    const certificates: Array<Certificate> = []
+    for (const { path, value } of NodeIdentity.partsOf<Data>("ca", options.ca)) {
+      certificates.push(...(yield* IdentityLoading.readCertificates(NodeIdentity.toInput(value), path)))
+    }
+    const crls = NodeIdentity.partsOf<Data>("crl", options.crl).map(({ value }) => NodeIdentity.toInput(value))
+    return {
+      anchors: options.ca === undefined ? undefined : TrustStores.fromCertificates(certificates),
+      revocation:
+        options.crl === undefined
+          ? undefined
+          : yield* Either.mapLeft(
+              RevocationInput.load({ crls: Array.isArray(options.crl) ? crls : crls[0]! }, "", {
+                limits: Limits.defaults
+              }),
+              NodeIdentity.atPaths((path) => nodeName(path.replace(/^\./, "")))
+            ),
+      partialChain: options.allowPartialTrustChain
+    }
+  })
+
+type CheckServerIdentity = NonNullable<NodeOptions["checkServerIdentity"]>
+
+/** What Node asks after all else passed: with the name that was expected, and the leaf with its issuers. */
+const nodeCheck = (check: CheckServerIdentity): Verifier =>
+  Verifiers.custom("checkServerIdentity", (request) => {
+    if (request.role === "client") return Effect.void
+    if (Option.isNone(request.serverName)) {
+      return Verifiers.refuse(
+        request,
+        "NameMismatch",
+        "no name is expected that checkServerIdentity could be asked for"
+      )
+    }
+    const path = request.verifiedPath ?? request.certificates
+    const refusal = check(request.serverName.value.toString(), NodePeerCertificate.makeDetailed(path))
+    return refusal === undefined
+      ? Effect.void
+      : Verifiers.refuse(request, "NameMismatch", `checkServerIdentity: ${refusal.message}`)
+  })
+
+/** A verifier for what the other aspects of trust cannot say; none where they can. */
+const verifierOf = (options: NodeOptions, trust: Trust): Verifier | undefined => {
+  const { checkServerIdentity, rejectUnauthorized } = options
+  if (checkServerIdentity === undefined && rejectUnauthorized !== false) return undefined
+  const chain = defaultVerifier(trust, checkServerIdentity === undefined ? {} : { matchesServerName: () => true })
+  const checked = checkServerIdentity === undefined ? chain : Verifiers.and(chain, nodeCheck(checkServerIdentity))
+  return rejectUnauthorized === false ? Verifiers.or(checked, Verifiers.dangerouslySkipVerification) : checked
+}
+
+const defaultVerifier = (
+  { anchors, partialChain, revocation }: Trust,
+  options: Pick<Verifiers.WebPkiOptions, "matchesServerName"> = {}
+): Verifier => {
+  const all = {
+    ...options,
+    ...(revocation === undefined ? {} : { revocation }),
+    ...(partialChain === undefined ? {} : { partialChain })
+  }
+  return anchors === undefined ? Verifiers.webPkiCurrentWith(all) : Verifiers.webPki(anchors, all)
+}
+
+const trustOptions = (
+  { rejectUnauthorized, requestCert }: NodeOptions,
+  { anchors, partialChain, revocation }: Trust,
+  verifier: Verifier | undefined
+): NonNullable<SecureContextOptions["trust"]> => ({
+  ...(anchors === undefined ? {} : { anchors }),
+  ...(verifier === undefined
+    ? {
+        ...(partialChain === undefined ? {} : { partialChain }),
+        ...(revocation === undefined ? {} : { revocation: { crls: [...(revocation.crls ?? [])] } })
+      }
+    : { verifier }),
+  ...(requestCert === undefined
+    ? {}
+    : { clientAuthentication: !requestCert ? "none" : rejectUnauthorized === false ? "request" : "require" })
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Callbacks
+// ---------------------------------------------------------------------------------------------------------------------
+
+const resolverOf =
+  (callback: SniCallback, own: ReadonlyArray<Identity>): IdentityResolver =>
+  (hello, serverName) => {
+    if (Option.isNone(serverName)) return Effect.succeed(own)
+    const name = serverName.value.toString()
+    return Effect.async<SecureContext | Tls.SecureContext | undefined, Error>((resume) => {
+      callback(name, (error, context) => resume(error ? Effect.fail(error) : Effect.succeed(context)))
+    }).pipe(
+      Effect.flatMap((context): Effect.Effect<ReadonlyArray<Identity>, unknown> => {
+        if (!context) return Effect.succeed(own)
+        const problem = (message: string) => TlsConfigError.of("Unsupported", "SNICallback", `for ${name}: ${message}`)
+        if (!SecureContexts.isSecureContext(context)) {
+          return problem("a tls.SecureContext keeps its keys to itself, give one that `fromNode` made")
+        }
+        if (Object.keys(context.trust).length > 0 || Object.keys(context.protocol).length > 0) {
+          return problem("only the identity of the context counts here, and it says more")
+        }
+        return context.resolveIdentity === undefined
+          ? Effect.succeed(context.identities)
+          : context.resolveIdentity(hello, serverName)
+      })
+    )
+  }
+
+const selectorOf =
+  (callback: NonNullable<NodeOptions["ALPNCallback"]>): AlpnSelector =>
+  (offered, _, serverName) =>
+    Effect.sync(() =>
+      Option.fromNullable(
+        callback({
+          servername: Option.match(serverName, { onNone: () => "", onSome: (name) => name.toString() }),
+          protocols: [...offered]
+        })
+      )
+    )
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Together
+// ---------------------------------------------------------------------------------------------------------------------
+
+/** A context, and what `connect` needs of how it came about. */
+interface Built {
+  readonly context: SecureContext
+  readonly trust: Trust
+}
+
+const build = Effect.fnUntraced(function* (
+  options: NodeOptions
+): Effect.fn.Return<Built, TlsConfigError, CryptoProvider | Scope.Scope> {
+  const { ALPNCallback, ALPNProtocols, SNICallback } = options
+  const protocol = yield* NodeProtocol.read(options, (yield* CryptoProvider).capabilities)
+  if (ALPNCallback !== undefined && ALPNProtocols !== undefined) {
+    return yield* TlsConfigError.of(
+      "InvalidOptions",
+      "ALPNCallback",
+      "`ALPNProtocols` says which protocols there are: leave one of them out"
+    )
+  }
+  const identities = yield* NodeIdentity.load(options)
+  yield* NodeProtocol.checkIdentities(options, identities)
+  const trust = yield* readTrust(options)
+  const verifier = verifierOf(options, trust)
+  const made = yield* Effect.mapError(
+    SecureContexts.make({
+      protocol,
+      ...(SNICallback === undefined ? {} : { resolveIdentity: resolverOf(SNICallback, identities) }),
+      ...(ALPNCallback === undefined ? {} : { selectAlpn: selectorOf(ALPNCallback) }),
+      trust: trustOptions(options, trust, verifier)
+    }),
+    NodeIdentity.atPaths(nodeName)
+  )
+  const own = identities.reduce(SecureContexts.withIdentity, made)
+  const base = options.secureContext as SecureContext | undefined
+  return { context: base === undefined ? own : SecureContexts.merge(base, own), trust }
+})
+
+/**
+ * A context from the options of `tls.createSecureContext` and those of `tls.createServer` and `tls.connect` that are about
+ * what is spoken, as whom, and whom to trust. Options of one connection, as `host`, are for `connect`. Key bytes are wiped
+ * when the Scope closes.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from "node:fs"
+ * import { NodeSecureContext } from "effect-tls/node"
+ *
+ * const context = NodeSecureContext.fromNode({
+ *   key: readFileSync("server.key"),
+ *   cert: readFileSync("server.crt"),
+ *   minVersion: "TLSv1.3",
+ *   ciphers: "TLS_AES_256_GCM_SHA384:HIGH:!aNULL",
+ *   ALPNProtocols: ["h2", "http/1.1"]
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const fromNode = (options: Input): Effect.Effect<SecureContext, TlsConfigError, CryptoProvider | Scope.Scope> =>
+  Effect.gen(function* () {
+    const said = yield* NodeOption.check(options, "context")
+    const { context } = yield* build(said)
+    const { anchors, clientAuthentication, verifier } = context.trust
+    if (
+      said.requestCert === true &&
+      clientAuthentication === "require" &&
+      anchors === undefined &&
+      verifier === undefined
+    ) {
+      return yield* TlsConfigError.of(
+        "InvalidOptions",
+        "ca",
+        "is missing: who asks for client certificates says whose. Node would take those of every authority of the web, " +
+          "and so does `ca: tls.rootCertificates`"
+      )
+    }
+    return context
+  })
+
+/**
+ * A connection from the options of `tls.connect`: to `host` and `port`, to a Unix socket at `path`, or over a `socket` that
+ * is open or about to be. It lives in the Scope.
+ *
+ * @example
+ * ```ts
+ * import { NodeSecureContext } from "effect-tls/node"
+ *
+ * const connection = NodeSecureContext.connect({ host: "example.org", port: 443, ALPNProtocols: ["http/1.1"] })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const connect = (
+  options: Input
+): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Transport | Scope.Scope> =>
+  Effect.gen(function* () {
+    const said = yield* NodeOption.check(options, "connection")
+    const { host, path, port, servername, socket } = said
+    if (socket === undefined && path === undefined && port === undefined) {
+      return yield* TlsConfigError.of(
+        "InvalidOptions",
+        "port",
+        "is missing: `port`, `path` or `socket` say where to connect"
+      )
+    }
+    const name = servername || (host ?? (socket === undefined && path === undefined ? "localhost" : undefined))
+    if (name === undefined && said.rejectUnauthorized !== false) {
+      return yield* TlsConfigError.of(
+        "InvalidOptions",
+        "servername",
+        "is missing: the server's certificate cannot be verified without the name it must have, and `host` does not say it"
+      )
+    }
+    const { context, trust } = yield* build(said)
+    const serverName =
+      name === undefined
+        ? undefined
+        : yield* Either.mapLeft(ServerName.parse(name), ({ message }) =>
+            TlsConfigError.of("InvalidOptions", servername ? "servername" : "host", message)
+          )
+    // An `undefined` that is said keeps the endpoint's host from being the name.
+    const settings = (
+      servername === "" && serverName !== undefined
+        ? {
+            context: SecureContexts.merge(
+              { ...context, trust: {} },
+              { ...SecureContexts.empty, trust: { verifier: expecting(context, trust, serverName) } }
+            ),
+            serverName: undefined
+          }
+        : { context, serverName }
+    ) as TlsClient.ConnectOptions
+    const connected =
+      socket === undefined
+        ? TlsClient.connect(
+            path === undefined ? Endpoint.tcp(host ?? "localhost", Number(port)) : Endpoint.unix(path),
+            settings
+          )
+        : Effect.flatMap(NodeTransport.fromDuplex(socket), (duplex) => TlsClient.over(duplex, settings))
+    return yield* Effect.mapError(connected, (error) =>
+      error._tag === "TlsConfigError" ? NodeIdentity.atPaths(nodeName)(error) : error
+    )
+  })
+
+/** The verifier of a context, for a name that the server is not told. */
+const expecting = (context: SecureContext, trust: Trust, name: ServerName.ServerName): Verifier => {
+  const verifier = context.trust.verifier ?? defaultVerifier({ ...trust, ...context.trust })
+  return Verifiers.make(verifier.name, (request) => verifier.verify({ ...request, serverName: Option.some(name) }))
+}
