@@ -30,6 +30,7 @@ import type { PeerIdentity } from "./ConnectionInfo.ts"
 import { CryptoError } from "./CryptoProvider.ts"
 import type { HandshakeChannel, Role } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
+import * as HandshakeSpan from "./HandshakeSpan.ts"
 import type { ChosenIdentity } from "./Identity.ts"
 import type { KeySchedule, TrafficSecret, TranscriptHash } from "./KeySchedule.ts"
 import type { Staple } from "./Revocation.ts"
@@ -261,14 +262,19 @@ export const verifyPeer = function* (
     "HookFailed",
     `the verifier ${policy.verifier.name}`,
     () =>
-      policy.verifier.verify({
-        role: flight.role === "client" ? "server" : "client",
-        certificates: possession.certificates,
-        serverName,
-        signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
-        limits: policy.limits,
-        ...(staples === undefined ? {} : { staples })
-      }),
+      HandshakeSpan.step(
+        flight,
+        "tls.verify",
+        { "tls.verifier": policy.verifier.name },
+        policy.verifier.verify({
+          role: flight.role === "client" ? "server" : "client",
+          certificates: possession.certificates,
+          serverName,
+          signatureSchemes: policy.certificateSignatureSchemes.map((scheme) => scheme.code),
+          limits: policy.limits,
+          ...(staples === undefined ? {} : { staples })
+        })
+      ),
     (result) => Predicate.hasProperty(result, "path") && Predicate.hasProperty(result, "vouchedBy")
   )
   return { possession, verification } as VerifiedPeer
@@ -328,7 +334,13 @@ export const provePossession = function* (
     flight,
     "SigningFailed",
     "signing the handshake",
-    () => identity.privateKey.sign(scheme.algorithm, signedContent(flight.role, flight.transcript.digest())),
+    () =>
+      HandshakeSpan.step(
+        flight,
+        "tls.sign",
+        { "tls.signature_scheme": scheme.name },
+        identity.privateKey.sign(scheme.algorithm, signedContent(flight.role, flight.transcript.digest()))
+      ),
     Predicate.isUint8Array
   )
   flight.send({ _tag: "CertificateVerify", scheme: scheme.code, signature })

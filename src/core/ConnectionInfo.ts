@@ -29,6 +29,7 @@ export type PeerIdentity =
     }
 
 /**
+ * `Alpn` are the protocols that were offered where the call said them, so that the chosen one is one of these.
  * `signatureScheme` is the one the server signed the handshake with; `clientSignatureScheme` the client's, if it did.
  * `serverName` is what the client asked for. `peerCertificates` are as the peer sent them, leaf first. `peerStaple` is the
  * DER of the OCSP response that came with the first of them: what a verifier did with it is the verifier's affair.
@@ -36,14 +37,14 @@ export type PeerIdentity =
  * @since 0.1.0
  * @category models
  */
-export interface ConnectionInfo {
+export interface ConnectionInfo<out Alpn extends string = string> {
   readonly role: "client" | "server"
   readonly version: "TLSv1.3"
   readonly cipherSuite: CipherSuiteName
   readonly group: NamedGroupName
   readonly signatureScheme: SignatureSchemeName
   readonly clientSignatureScheme: Option.Option<SignatureSchemeName>
-  readonly alpn: Option.Option<string>
+  readonly alpn: Option.Option<Alpn>
   readonly serverName: Option.Option<ServerName>
   readonly peer: PeerIdentity
   readonly peerCertificates: ReadonlyArray<Certificate>

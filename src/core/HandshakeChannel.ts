@@ -23,7 +23,8 @@ import { AlertError, alertOf, HandshakeError, TransportError, TruncationError } 
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { checkMessage } from "./ExtensionRules.ts"
 import { HandshakeReassembly } from "./HandshakeReassembly.ts"
-import type { HandshakeTraceService, TraceEvent } from "./HandshakeTrace.ts"
+import type { HandshakeTraceService, TraceConnection, TraceEvent } from "./HandshakeTrace.ts"
+import * as HandshakeTrace from "./HandshakeTrace.ts"
 import type { KeySchedule, TrafficSecret } from "./KeySchedule.ts"
 import { RecordProtection } from "./RecordProtection.ts"
 import { RecordReader } from "./RecordReader.ts"
@@ -50,6 +51,8 @@ export interface HandshakeChannelOptions {
   readonly maxFragment: number
   readonly recordPadding: number
   readonly trace: HandshakeTraceService | undefined
+  /** Whether what takes its time is a span. */
+  readonly spans?: boolean
 }
 
 const userCanceled = Alert.fromName("user_canceled")
@@ -74,11 +77,13 @@ export class HandshakeChannel {
   readonly transcript: Transcript
   readonly reader: RecordReader
   readonly writer: RecordWriter
+  readonly spans: boolean
   /** The extension types we offered; what answers them must not go beyond. */
   offered: ReadonlySet<number> | undefined
 
   readonly #reassembly: HandshakeReassembly
   readonly #trace: HandshakeTraceService | undefined
+  readonly #traced: TraceConnection | undefined
   #outgoing: Array<Uint8Array> = []
   /** Messages of the flight that the keys of now will protect, in as few records as they need. */
   #unsealed: Array<Uint8Array> = []
@@ -95,7 +100,9 @@ export class HandshakeChannel {
     this.reader = new RecordReader(options.limits)
     this.writer = new RecordWriter({ maxFragment: options.maxFragment, padding: options.recordPadding })
     this.#reassembly = new HandshakeReassembly(options.limits)
+    this.spans = options.spans ?? false
     this.#trace = options.trace
+    this.#traced = options.trace && HandshakeTrace.unsafeConnection(options.duplex)
   }
 
   /** How far the connection has come. */
@@ -117,7 +124,7 @@ export class HandshakeChannel {
   }
 
   trace(event: TraceEvent): void {
-    this.#trace?.record(this.role, event)
+    this.#trace?.record(this.role, event, this.#traced!)
   }
 
   // -- receiving ------------------------------------------------------------------------------------------------------

@@ -4,11 +4,13 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
 import type { LazyArg } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
@@ -20,8 +22,10 @@ import type { Established } from "./Established.ts"
 import type { Role } from "./HandshakeChannel.ts"
 import { HandshakeChannel } from "./HandshakeChannel.ts"
 import type { HandshakePolicy } from "./HandshakePolicy.ts"
+import * as HandshakeSpan from "./HandshakeSpan.ts"
 import { HandshakeTrace } from "./HandshakeTrace.ts"
 import * as TlsConnection from "./TlsConnection.ts"
+import * as TlsMetrics from "./TlsMetrics.ts"
 import type { Duplex } from "./Transport.ts"
 
 /**
@@ -84,7 +88,12 @@ export const runIn = <R>(
   scope: Scope.Scope,
   { crypto, duplex, handshake, policy, role }: RunOptions<R>
 ): Effect.Effect<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider> =>
-  Effect.suspend(() => {
+  Effect.withFiberRuntime<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider>((fiber) => {
+    // Asked of the fiber once, and not in a step each: nobody may be looking.
+    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
+    const labels = fiber.getFiberRef(FiberRef.currentMetricLabels)
+    const spans = HandshakeSpan.isWatched(fiber.currentTracer)
+    let started = 0n
     let flight: HandshakeChannel | undefined
     const handshakeOverDuplex = Effect.flatMap(duplex, (opened) =>
       Effect.flatMap(HandshakeTrace, (trace) => {
@@ -95,9 +104,11 @@ export const runIn = <R>(
           limits: policy.limits,
           maxFragment: policy.maxFragment,
           recordPadding: policy.recordPadding,
-          trace
+          trace,
+          spans
         })
-        return handshake(flight)
+        started = clock.unsafeCurrentTimeNanos()
+        return spans ? HandshakeSpan.handshake(flight, handshake(flight)) : handshake(flight)
       })
     )
     const duration = policy.handshakeTimeout
@@ -113,24 +124,18 @@ export const runIn = <R>(
         onFailure: (cause) => {
           if (flight === undefined) return Effect.failCause(cause)
           const error = errorOf(flight, cause)
+          TlsMetrics.unsafeFailed(role, error, labels)
           const failed = Cause.isInterruptedOnly(cause) ? Effect.failCause(cause) : Effect.fail(error)
           return Effect.zipRight(flight.abandon(error), failed)
         },
-        onSuccess: (established) => TlsConnection.open(flight!, established, scope)
+        onSuccess: (established) => {
+          const seconds = Number(clock.unsafeCurrentTimeNanos() - started) / 1e9
+          TlsMetrics.unsafeEstablished(role, established.info.version, seconds, labels)
+          return TlsConnection.open(flight!, established, scope, () => TlsMetrics.unsafeClosed(role, labels))
+        }
       })
     ) as Effect.Effect<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider>
   })
-
-/**
- * The same in the current Scope.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const run = <R>(
-  options: RunOptions<R>
-): Effect.Effect<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider | Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => runIn(scope, options))
 
 /** The protocol's error of whatever ended a handshake. */
 const errorOf = ({ phase }: HandshakeChannel, cause: Cause.Cause<TlsError>): TlsError =>
@@ -141,19 +146,19 @@ const errorOf = ({ phase }: HandshakeChannel, cause: Cause.Cause<TlsError>): Tls
   )
 
 /**
- * The same in a Scope of its own within the current one: on failure everything is freed at once, not when the caller's
- * Scope ends.
+ * Makes a connection in a Scope of its own within the current one: on failure everything is freed at once, not when the
+ * caller's Scope ends.
  *
  * @since 0.1.0
  * @category constructors
  */
-export const runScoped = <R>(
-  options: RunOptions<R>
-): Effect.Effect<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider | Scope.Scope> =>
+export const inOwnScope = <A, E, R>(
+  make: (scope: Scope.Scope) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.scope, (parent) =>
       Effect.flatMap(Scope.make(), (scope) =>
-        Effect.matchCauseEffect(restore(runIn(scope, options)), {
+        Effect.matchCauseEffect(restore(make(scope)), {
           onFailure: (cause) => Effect.zipRight(Scope.close(scope, Exit.failCause(cause)), Effect.failCause(cause)),
           onSuccess: (connection) =>
             Effect.as(

@@ -4,8 +4,11 @@
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
+import type * as Option from "effect/Option"
+import type { Endpoint } from "../schema/Endpoint.ts"
 import type { HandshakeMessage } from "../schema/HandshakeMessage.ts"
 import type { TlsError } from "../schema/TlsError.ts"
+import type { Duplex } from "./Transport.ts"
 
 /**
  * @since 0.1.0
@@ -22,13 +25,39 @@ export type TraceEvent =
   | { readonly _tag: "HandshakeFailed"; readonly error: TlsError }
 
 /**
+ * Which connection an event is of. `id` is another for each connection of this process, from 1.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface TraceConnection {
+  readonly id: number
+  readonly localAddress: Option.Option<Endpoint>
+  readonly remoteAddress: Option.Option<Endpoint>
+}
+
+let connections = 0
+
+/**
+ * A name for a connection that begins.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const unsafeConnection = ({ localAddress, remoteAddress }: Duplex): TraceConnection => ({
+  id: ++connections,
+  localAddress,
+  remoteAddress
+})
+
+/**
  * `record` is called as things happen. It must be quick and must not throw.
  *
  * @since 0.1.0
  * @category models
  */
 export interface HandshakeTraceService {
-  readonly record: (role: "client" | "server", event: TraceEvent) => void
+  readonly record: (role: "client" | "server", event: TraceEvent, connection: TraceConnection) => void
 }
 
 /**

@@ -41,6 +41,7 @@ import * as OptionSchema from "./OptionSchema.ts"
 import type { RevocationOptions } from "./Revocation.ts"
 import * as RevocationInput from "./RevocationInput.ts"
 import { SecureContextOptions } from "./SecureContextOptions.ts"
+import * as TlsMetrics from "./TlsMetrics.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import type { Verifier } from "./Verifier.ts"
@@ -106,6 +107,14 @@ export const empty: SecureContext = fromParts({
 })
 
 /**
+ * TLS 1.3 only; everything else as by default, which is forward secret, and hybrid first where that is native.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const strict: SecureContext = fromParts({ ...empty, protocol: { versions: ["TLSv1.3"] } })
+
+/**
  * A context from its options. Everything is checked now: forms, certificates, keys, and that the provider can do what
  * is asked by name. Key bytes that were decoded are wiped when the Scope closes.
  *
@@ -141,6 +150,7 @@ export const make = (
       } as Trust
     })
     yield* resolve(context, crypto, "client")
+    for (const { certificateChain } of context.identities) TlsMetrics.unsafeIdentity(certificateChain[0])
     return context
   })
 
@@ -217,6 +227,39 @@ export const withIdentity: {
 } = dual(2, (self: SecureContext, identity: Identity) => merge(self, { ...empty, identities: [identity] }))
 
 /**
+ * The context with this said of whom to believe.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withTrust: {
+  (trust: Trust): (self: SecureContext) => SecureContext
+  (self: SecureContext, trust: Trust): SecureContext
+} = dual(2, (self: SecureContext, trust: Trust) => merge(self, { ...empty, trust }))
+
+/**
+ * The context with other application protocols, best first.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withAlpn: {
+  (alpn: ReadonlyArray<string>): (self: SecureContext) => SecureContext
+  (self: SecureContext, alpn: ReadonlyArray<string>): SecureContext
+} = dual(2, (self: SecureContext, alpn: ReadonlyArray<string>) => withProtocol(self, { alpn }))
+
+/**
+ * The context with a resolver of a server's identities.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withIdentityResolver: {
+  (resolve: IdentityResolver): (self: SecureContext) => SecureContext
+  (self: SecureContext, resolve: IdentityResolver): SecureContext
+} = dual(2, (self: SecureContext, resolveIdentity: IdentityResolver) => merge(self, { ...empty, resolveIdentity }))
+
+/**
  * @since 0.1.0
  * @category guards
  */
@@ -250,10 +293,12 @@ export const resolve = (
   const shared = resolveProtocol(context, crypto)
   const policies: Policies = {
     client: Either.flatMap(shared, (policy) =>
-      Either.map(checkTrust(context), () => withTrust(policy, context, "client"))
+      Either.map(checkTrust(context), () => withVerification(policy, context, "client"))
     ),
     server: Either.flatMap(shared, (policy) =>
-      Either.map(Either.all([checkTrust(context), checkServer(context)]), () => withTrust(policy, context, "server"))
+      Either.map(Either.all([checkTrust(context), checkServer(context)]), () =>
+        withVerification(policy, context, "server")
+      )
     )
   }
   resolved.set(context, { crypto, policies })
@@ -443,7 +488,11 @@ const checkServer = ({ identities, resolveIdentity, trust }: SecureContext): Eit
 /** More bytes of names than this would make a CertificateRequest that peers refuse. */
 const announcedBytes = 16_384
 
-const withTrust = (policy: ProtocolPolicy, { trust }: SecureContext, role: "client" | "server"): HandshakePolicy => {
+const withVerification = (
+  policy: ProtocolPolicy,
+  { trust }: SecureContext,
+  role: "client" | "server"
+): HandshakePolicy => {
   const announce = trust.announceAuthorities ?? role === "server"
   const authorities = (trust.anchors?.anchors ?? []).map((certificate) => certificate.subject.der)
   const { partialChain, revocation } = trust

@@ -11,6 +11,8 @@ import type { Endpoint } from "../schema/Endpoint.ts"
 import * as ServerName from "../schema/ServerName.ts"
 import type { TlsError, TransportError } from "../schema/TlsError.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
+import type { CallOptions } from "./CallContext.ts"
+import * as CallContext from "./CallContext.ts"
 import { clientHandshake } from "./ClientHandshake13.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
@@ -21,15 +23,15 @@ import type { Duplex } from "./Transport.ts"
 import { Transport } from "./Transport.ts"
 
 /**
- * `context` is `SecureContext.empty` if not given. `serverName` is the name or address the server's certificate must
- * have; over TCP it is the endpoint's host if not given. A DNS name is sent to the server (SNI), an address never.
+ * Over a context that is loaded again, a connection goes by what is the newest when it begins. `serverName` is the name or address the server's certificate must
+ * have; over TCP it is the endpoint's host if not given, and none if given as `undefined`. A DNS name is sent to the server
+ * (SNI), an address never.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ConnectOptions {
-  readonly context?: SecureContext.SecureContext
-  readonly serverName?: string | ServerName.ServerName
+export interface ConnectOptions<out Alpn extends string = string> extends CallOptions<Alpn> {
+  readonly serverName?: string | ServerName.ServerName | undefined
 }
 
 const readServerName = (
@@ -44,9 +46,9 @@ const readServerName = (
 }
 
 /** What a handshake goes by, and all that can be wrong with the options before anything is sent. */
-const prepare = Effect.fnUntraced(function* (options: ConnectOptions) {
+const prepare = Effect.fnUntraced(function* (options: ConnectOptions, scope: Scope.Scope) {
   const crypto = yield* CryptoProvider
-  const context = options.context ?? SecureContext.empty
+  const context = yield* CallContext.acquireIn(options, scope)
   const policy = yield* SecureContext.resolve(context, crypto, "client")
   const serverName = yield* readServerName(options.serverName)
   if (Option.isNone(serverName) && context.trust.verifier === undefined) {
@@ -77,11 +79,20 @@ const runOptions = <R>(
  * @since 0.1.0
  * @category constructors
  */
-export const over = (
+export const over = <const Alpn extends string = string>(
   duplex: Duplex,
-  options: ConnectOptions = {}
-): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
-  Effect.flatMap(prepare(options), (prepared) => HandshakeRunner.run(runOptions(Effect.succeed(duplex), prepared)))
+  options: ConnectOptions<Alpn> = {}
+): Effect.Effect<TlsConnection<Alpn>, TlsError, CryptoProvider | Scope.Scope> =>
+  Effect.flatMap(Effect.scope, (scope) => handshakeIn(scope, Effect.succeed(duplex), options))
+
+const handshakeIn = <Alpn extends string, R>(
+  scope: Scope.Scope,
+  duplex: Effect.Effect<Duplex, TransportError, R>,
+  options: ConnectOptions<Alpn>
+) =>
+  Effect.flatMap(prepare(options, scope), (prepared) =>
+    HandshakeRunner.runIn(scope, runOptions(duplex, prepared))
+  ) as Effect.Effect<TlsConnection<Alpn>, TlsError, Exclude<R, Scope.Scope> | CryptoProvider>
 
 /**
  * Connects to an endpoint and runs the handshake; both together have the context's `handshakeTimeout`. The connection
@@ -100,13 +111,13 @@ export const over = (
  * @since 0.1.0
  * @category constructors
  */
-export const connect = (
+export const connect = <const Alpn extends string = string>(
   endpoint: Endpoint,
-  options: ConnectOptions = {}
-): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Transport | Scope.Scope> =>
+  options: ConnectOptions<Alpn> = {}
+): Effect.Effect<TlsConnection<Alpn>, TlsError, CryptoProvider | Transport | Scope.Scope> =>
   Effect.flatMap(Transport, (transport) => {
     const host = endpoint._tag === "TcpEndpoint" ? { serverName: endpoint.host } : {}
-    return Effect.flatMap(prepare({ ...host, ...options }), (prepared) =>
-      HandshakeRunner.runScoped(runOptions(transport.connect(endpoint), prepared))
-    )
+    // Nothing is dialled for options that are wrong.
+    const duplex = Effect.suspend(() => transport.connect(endpoint))
+    return HandshakeRunner.inOwnScope((scope) => handshakeIn(scope, duplex, { ...host, ...options }))
   })

@@ -45,9 +45,9 @@ import * as Step from "./Step.ts"
  * @since 0.1.0
  * @category models
  */
-export interface TlsConnection {
+export interface TlsConnection<out Alpn extends string = string> {
   /** Everything that was negotiated. */
-  readonly info: ConnectionInfo
+  readonly info: ConnectionInfo<Alpn>
   readonly localAddress: Option.Option<Endpoint>
   readonly remoteAddress: Option.Option<Endpoint>
   /**
@@ -436,7 +436,7 @@ class Connection implements TlsConnection {
 }
 
 /**
- * Opens the connection of a finished handshake in a Scope.
+ * Opens the connection of a finished handshake in a Scope. `onClose` is called when that closes.
  *
  * @since 0.1.0
  * @category constructors
@@ -444,9 +444,14 @@ class Connection implements TlsConnection {
 export const open = (
   flight: HandshakeChannel,
   established: Established,
-  scope: Scope.Scope
+  scope: Scope.Scope,
+  onClose: () => void
 ): Effect.Effect<TlsConnection> =>
   Effect.suspend(() => {
     const connection = new Connection(flight, established, scope)
-    return Effect.as(Scope.addFinalizerExit(scope, connection.close), connection)
+    const close = (exit: Exit.Exit<unknown, unknown>) => {
+      onClose()
+      return connection.close(exit)
+    }
+    return Effect.as(Scope.addFinalizerExit(scope, close), connection)
   })

@@ -18,6 +18,8 @@ import * as Defaults from "../schema/Defaults.ts"
 import type { Endpoint } from "../schema/Endpoint.ts"
 import type { TlsError, TransportError } from "../schema/TlsError.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
+import type { CallOptions } from "./CallContext.ts"
+import * as CallContext from "./CallContext.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as HandshakeRunner from "./HandshakeRunner.ts"
 import { KeyLog } from "./KeyLog.ts"
@@ -59,15 +61,15 @@ export interface TlsServerService {
 export class TlsServer extends Context.Tag("effect-tls/TlsServer")<TlsServer, TlsServerService>() {}
 
 /**
- * `handler` runs for every connection in a Scope of the connection's own; when it ends, so does the connection.
+ * `handler` runs for every connection in a Scope of the connection's own; when it ends, so does the connection. Over a
+ * context that is loaded again, each connection goes by what is the newest when it begins.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ServeOptions<E, R> {
+export interface ServeOptions<E, R, Alpn extends string = string> extends CallOptions<Alpn> {
   readonly endpoint: Endpoint
-  readonly context: SecureContext.SecureContext
-  readonly handler: (connection: TlsConnection) => Effect.Effect<unknown, E, R>
+  readonly handler: (connection: TlsConnection<Alpn>) => Effect.Effect<unknown, E, R>
   /** Called with each handshake that fails, in the connection's fiber. */
   readonly onHandshakeFailure?: (failure: HandshakeFailure) => Effect.Effect<void>
   /** Handshakes under way at once; further connections wait in the system's backlog. */
@@ -83,20 +85,21 @@ export interface ServeOptions<E, R> {
  * @since 0.1.0
  * @category constructors
  */
-export const over = (
+export const over = <const Alpn extends string = string>(
   duplex: Duplex,
-  options: { readonly context: SecureContext.SecureContext }
-): Effect.Effect<TlsConnection, TlsError, CryptoProvider | Scope.Scope> =>
+  options: CallOptions<Alpn> = {}
+): Effect.Effect<TlsConnection<Alpn>, TlsError, CryptoProvider | Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => overIn(scope, duplex, options))
 
-const overIn = (
+const overIn = <Alpn extends string>(
   scope: Scope.Scope,
   duplex: Duplex,
-  options: { readonly context: SecureContext.SecureContext }
-): Effect.Effect<TlsConnection, TlsError, CryptoProvider> =>
+  options: CallOptions<Alpn>
+): Effect.Effect<TlsConnection<Alpn>, TlsError, CryptoProvider> =>
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
-    const policy = yield* SecureContext.resolve(options.context, crypto, "server")
+    const context = yield* CallContext.acquireIn(options, scope)
+    const policy = yield* SecureContext.resolve(context, crypto, "server")
     const keyLog = yield* KeyLog
     return yield* HandshakeRunner.runIn(scope, {
       role: "server",
@@ -105,7 +108,7 @@ const overIn = (
       policy,
       handshake: (flight) => serverHandshake(flight, { policy, keyLog })
     })
-  })
+  }) as Effect.Effect<TlsConnection<Alpn>, TlsError, CryptoProvider>
 
 /**
  * Listens, and runs `handler` for every connection until the Scope closes: then it accepts no more, waits for the
@@ -114,8 +117,8 @@ const overIn = (
  * @since 0.1.0
  * @category constructors
  */
-export const serve = <E, R>(
-  options: ServeOptions<E, R>
+export const serve = <E, R, const Alpn extends string = string>(
+  options: ServeOptions<E, R, Alpn>
 ): Effect.Effect<
   TlsServerService,
   TlsConfigError | TransportError,
@@ -123,7 +126,14 @@ export const serve = <E, R>(
 > =>
   Effect.gen(function* () {
     const transport = yield* Transport
-    yield* SecureContext.resolve(options.context, yield* CryptoProvider, "server")
+    const crypto = yield* CryptoProvider
+    yield* Effect.scoped(
+      Effect.flatMap(Effect.scope, (scope) =>
+        Effect.flatMap(CallContext.acquireIn(options, scope), (context) =>
+          SecureContext.resolve(context, crypto, "server")
+        )
+      )
+    )
     const { concurrentHandshakes = Defaults.concurrentHandshakes } = options
     if (!Number.isSafeInteger(concurrentHandshakes) || concurrentHandshakes < 1) {
       return yield* TlsConfigError.of("InvalidOptions", "concurrentHandshakes", "a whole number from 1 is needed")
@@ -228,8 +238,8 @@ export const serve = <E, R>(
  * @since 0.1.0
  * @category layers
  */
-export const layer = <E, R>(
-  options: ServeOptions<E, R>
+export const layer = <E, R, const Alpn extends string = string>(
+  options: ServeOptions<E, R, Alpn>
 ): Layer.Layer<
   TlsServer,
   TlsConfigError | TransportError,

@@ -5,7 +5,7 @@
  */
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
-import type { TraceEvent } from "../core/HandshakeTrace.ts"
+import type { TraceConnection, TraceEvent } from "../core/HandshakeTrace.ts"
 import { HandshakeTrace } from "../core/HandshakeTrace.ts"
 import * as Alert from "../schema/Alert.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
@@ -128,7 +128,16 @@ export const format = (event: TraceEvent): string => {
 }
 
 /**
- * Prints each event as a line, `client → ClientHello, 517 bytes: …`, with `write`: `console.error` if not given, so
+ * The name of a connection on its lines: who we are in it, its number, and with whom.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const formatConnection = (role: "client" | "server", { id, remoteAddress }: TraceConnection): string =>
+  [`${role}#${id}`, ...Option.toArray(Option.map(remoteAddress, String))].join(" ")
+
+/**
+ * Prints each event as a line, `client#1 192.0.2.1:443 → ClientHello, 517 bytes: …`, with `write`: `console.error` if not given, so
  * that standard output stays the program's own.
  *
  * @example
@@ -143,6 +152,6 @@ export const format = (event: TraceEvent): string => {
 export const layer = (options: { readonly write?: (line: string) => void } = {}): Layer.Layer<never> => {
   const write = options.write ?? ((line) => console.error(line))
   return Layer.succeed(HandshakeTrace, {
-    record: (role, event) => write(`${role} ${format(event)}`)
+    record: (role, event, connection) => write(`${formatConnection(role, connection)} ${format(event)}`)
   })
 }

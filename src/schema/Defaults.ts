@@ -113,3 +113,19 @@ export const concurrentHandshakes = 256
  * @category defaults
  */
 export const drainTimeout: Duration.Duration = Duration.seconds(5)
+
+/**
+ * How long files must be left alone before a context is loaded from them again.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const reloadDebounce: Duration.Duration = Duration.millis(250)
+
+/**
+ * How often files are looked at without word of a change.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const reloadRecheck: Duration.Duration = Duration.minutes(1)

@@ -1,8 +1,9 @@
-import { Effect } from "effect"
+import { Effect, Option } from "effect"
 import { assert, describe, it } from "vitest"
 import { HandshakeTrace } from "../../src/core/HandshakeTrace.ts"
 import * as ConsoleHandshakeTrace from "../../src/layers/ConsoleHandshakeTrace.ts"
 import * as Alert from "../../src/schema/Alert.ts"
+import * as Endpoint from "../../src/schema/Endpoint.ts"
 import { HandshakeError, TlsConfigError } from "../../src/schema/TlsError.ts"
 
 const { format } = ConsoleHandshakeTrace
@@ -65,12 +66,18 @@ describe("ConsoleHandshakeTrace", () => {
     )
   })
 
-  it("is an observer that names the role", () => {
+  it("is an observer that names the connection", () => {
     const lines: Array<string> = []
-    Effect.map(HandshakeTrace, (trace) => trace?.record("server", { _tag: "ChangeCipherSpecSent" })).pipe(
-      Effect.provide(ConsoleHandshakeTrace.layer({ write: (line) => lines.push(line) })),
-      Effect.runSync
-    )
-    assert.deepStrictEqual(lines, ["server → ChangeCipherSpec"])
+    const connection = (id: number, remoteAddress: Option.Option<Endpoint.Endpoint>) => ({
+      id,
+      localAddress: Option.none(),
+      remoteAddress
+    })
+    Effect.map(HandshakeTrace, (trace) => {
+      const event = { _tag: "ChangeCipherSpecSent" } as const
+      trace?.record("server", event, connection(7, Option.some(Endpoint.tcp("192.0.2.1", 50_312))))
+      trace?.record("client", event, connection(8, Option.none()))
+    }).pipe(Effect.provide(ConsoleHandshakeTrace.layer({ write: (line) => lines.push(line) })), Effect.runSync)
+    assert.deepStrictEqual(lines, ["server#7 192.0.2.1:50312 → ChangeCipherSpec", "client#8 → ChangeCipherSpec"])
   })
 })

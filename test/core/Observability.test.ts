@@ -1,0 +1,205 @@
+/** What is counted and traced of handshakes, and that nothing is traced where nobody looks. */
+import { assert, describe, it } from "@effect/vitest"
+import { assertNone } from "@effect/vitest/utils"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import * as Metric from "effect/Metric"
+import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
+import * as Tracer from "effect/Tracer"
+import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import * as SecureContexts from "../../src/core/SecureContext.ts"
+import * as TlsMetrics from "../../src/core/TlsMetrics.ts"
+import { CertificateError } from "../../src/schema/TlsError.ts"
+import * as harness from "../support/harness.ts"
+import * as identities from "../support/identities.ts"
+
+const scoped = (name: string, body: () => Effect.Effect<unknown, unknown, CryptoProvider | Scope.Scope>) =>
+  it.scoped(name, () => body().pipe(Effect.provide(harness.layer)))
+
+const refusing = harness.verifier(() =>
+  Effect.fail(new CertificateError({ reason: "Expired", message: "expired", depth: 0, chain: [] }))
+)
+
+/** Counted under a label of the test's own, since metrics are the process's. */
+const labelled = <A, E, R>(test: string, effect: Effect.Effect<A, E, R>) => Effect.tagMetrics(effect, "test", test)
+
+const handshakes = (test: string, side: string, result: string, version: string) =>
+  TlsMetrics.handshakes.pipe(
+    Metric.tagged("side", side),
+    Metric.tagged("result", result),
+    Metric.tagged("version", version),
+    Metric.tagged("test", test),
+    Metric.value,
+    Effect.map(({ count }) => count)
+  )
+
+describe("metrics", () => {
+  scoped("count handshakes by side, result and version, with the fiber's labels", () =>
+    Effect.gen(function* () {
+      yield* labelled("count", harness.connected())
+      yield* labelled("count", harness.connected())
+      yield* Effect.flip(labelled("count", harness.connected({ client: yield* harness.context({}, refusing) })))
+      assert.strictEqual(yield* handshakes("count", "client", "ok", "TLSv1.3"), 2)
+      assert.strictEqual(yield* handshakes("count", "server", "ok", "TLSv1.3"), 2)
+      assert.strictEqual(yield* handshakes("count", "client", "CertificateError", "none"), 1)
+    })
+  )
+
+  scoped("know how many connections are open", () =>
+    Effect.gen(function* () {
+      const open = TlsMetrics.openConnections.pipe(
+        Metric.tagged("side", "client"),
+        Metric.tagged("test", "open"),
+        Metric.value,
+        Effect.map(({ value }) => value)
+      )
+      const scope = yield* Scope.make()
+      yield* labelled("open", Scope.extend(harness.connected(), scope))
+      yield* labelled("open", Scope.extend(harness.connected(), scope))
+      assert.strictEqual(yield* open, 2)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(yield* open, 0)
+    })
+  )
+
+  it.live("have the duration of what succeeded, in seconds", () =>
+    Effect.gen(function* () {
+      yield* labelled("duration", harness.connected())
+      const { count, max, min } = yield* TlsMetrics.handshakeDuration.pipe(
+        Metric.tagged("side", "server"),
+        Metric.tagged("test", "duration"),
+        Metric.value
+      )
+      assert.strictEqual(count, 1)
+      assert.strictEqual(min, max)
+      assert.isAbove(min, 0.000_01)
+      assert.isBelow(max, 10)
+    }).pipe(Effect.scoped, Effect.provide(harness.layer))
+  )
+
+  scoped("have the expiry of each identity", () =>
+    Effect.gen(function* () {
+      const made = identities.makeSync({ subject: "expiry.test" })
+      yield* SecureContexts.make({ identity: made.options })
+      const { value } = yield* TlsMetrics.certificateExpiry.pipe(
+        Metric.tagged("subject", "CN=expiry.test"),
+        Metric.tagged("key", "P-256"),
+        Metric.value
+      )
+      assert.strictEqual(value, Date.UTC(2040, 0, 1) / 1000)
+    })
+  )
+})
+
+interface SpanSeen {
+  readonly name: string
+  readonly parent: string | undefined
+  readonly kind: Tracer.SpanKind
+  readonly attributes: Map<string, unknown>
+  readonly exit: Exit.Exit<unknown, unknown> | undefined
+}
+
+/** A tracer that keeps what it is told. */
+const recorder = () => {
+  const spans: Array<{ -readonly [K in keyof SpanSeen]: SpanSeen[K] }> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const seen: (typeof spans)[number] = {
+        name,
+        parent: Option.getOrUndefined(parent)?.spanId,
+        kind,
+        attributes: new Map<string, unknown>(),
+        exit: undefined
+      }
+      spans.push(seen)
+      return {
+        _tag: "Span",
+        name,
+        spanId: `${name} ${kind}`,
+        traceId: "trace",
+        parent,
+        context: Context.isContext(context) ? context : Context.empty(),
+        status: { _tag: "Started", startTime },
+        attributes: seen.attributes,
+        links,
+        sampled: true,
+        kind,
+        end: (_, exit) => {
+          seen.exit = exit
+        },
+        attribute: (key, value) => void seen.attributes.set(key, value),
+        event: () => {},
+        addLinks: () => {}
+      }
+    },
+    context: (f) => f()
+  })
+  return { spans, layer: Layer.setTracer(tracer), of: (name: string) => spans.filter((span) => span.name === name) }
+}
+
+describe("spans", () => {
+  scoped("a handshake is one, with OpenTelemetry's names, and holds verification and signing", () =>
+    Effect.gen(function* () {
+      const { layer, of, spans } = recorder()
+      const server = yield* harness.serverContext({ protocol: { alpn: ["h2"] } })
+      const client = yield* harness.context({ protocol: { alpn: ["h2"] } })
+      yield* Effect.provide(harness.connected({ client, server, serverName: "localhost" }), layer)
+      const [clientSpan, serverSpan] = ["client", "server"].map((kind) =>
+        of("tls.handshake").find((span) => span.kind === kind)
+      )
+      assert.deepInclude(Object.fromEntries(clientSpan!.attributes), {
+        "tls.established": true,
+        "tls.protocol.name": "tls",
+        "tls.protocol.version": "1.3",
+        "tls.cipher": "TLS_AES_128_GCM_SHA256",
+        "tls.curve": "x25519",
+        "tls.next_protocol": "h2",
+        "tls.resumed": false,
+        "server.address": "localhost",
+        "tls.server.subject": "CN=localhost",
+        "tls.server.issuer": "CN=localhost",
+        "tls.server.not_after": "2040-01-01T00:00:00.000Z"
+      })
+      assert.isFalse(serverSpan!.attributes.has("tls.client.subject"))
+      assert.deepStrictEqual(
+        of("tls.verify").map(({ attributes, parent }) => [parent, attributes.get("tls.verifier")]),
+        [["tls.handshake client", "test"]]
+      )
+      assert.deepStrictEqual(
+        of("tls.sign").map(({ attributes, parent }) => [parent, attributes.get("tls.signature_scheme")]),
+        [["tls.handshake server", "ecdsa_secp256r1_sha256"]]
+      )
+      assert.isTrue(spans.every(({ exit }) => exit !== undefined && Exit.isSuccess(exit)))
+    })
+  )
+
+  scoped("one that fails ends with its error", () =>
+    Effect.gen(function* () {
+      const { layer, of } = recorder()
+      const client = yield* harness.context({}, refusing)
+      yield* Effect.flip(Effect.provide(harness.connected({ client }), layer))
+      const span = of("tls.handshake").find(({ kind }) => kind === "client")!
+      assert.isFalse(span.attributes.get("tls.established"))
+      assert.strictEqual((harness.errorOf(span.exit!) as CertificateError).reason, "Expired")
+      assert.isTrue(Exit.isFailure(of("tls.verify")[0]!.exit!))
+    })
+  )
+
+  scoped("there are none where nobody looks", () =>
+    Effect.gen(function* () {
+      const seen: Array<Option.Option<Tracer.Span>> = []
+      const watching = harness.verifier(({ certificates }) =>
+        Effect.map(Effect.option(Effect.currentSpan), (span) => {
+          seen.push(span)
+          return { path: certificates, vouchedBy: "test" }
+        })
+      )
+      yield* harness.connected({ client: yield* harness.context({}, watching) })
+      assert.lengthOf(seen, 1)
+      assertNone(seen[0]!)
+    })
+  )
+})
