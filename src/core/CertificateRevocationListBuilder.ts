@@ -227,6 +227,74 @@ export const make = (
     )
   })
 
+/**
+ * The issuer's next CRL after `previous` (none, when it is the first): what that revoked, and more. It has the next
+ * number at least, and the same scope. A certificate that was on hold can be revoked for good; of one that is revoked the
+ * earlier entry stays. Refused where `previous` is not a complete CRL that the issuer signed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const revoke = (
+  issuer: Identity,
+  previous: CertificateRevocationList | undefined,
+  revoked: ReadonlyArray<RevokedOptions>,
+  options: Omit<CrlOptions, "revoked" | "deltaOf"> = {}
+): Effect.Effect<CertificateRevocationList, TlsConfigError | CryptoError, CryptoProvider> =>
+  Effect.gen(function* () {
+    if (previous === undefined) return yield* make(issuer, { ...options, revoked })
+    const crypto = yield* CryptoProvider
+    const now = yield* Clock.currentTimeMillis
+    const [certificate] = issuer.certificateChain
+    const { algorithm } = previous.signatureAlgorithm
+    const isOwn =
+      previous.issuer.equals(certificate.subject) &&
+      algorithm !== undefined &&
+      (yield* crypto.verify(algorithm, certificate.publicKey, previous.tbs, previous.signature))
+    if (!isOwn) return yield* invalid("previous", `"${certificate.label}" did not sign it`)
+    if (previous.baseNumber !== undefined)
+      return yield* invalid("previous", "it is a delta CRL: a complete one is needed")
+
+    const keyOf = (issuerName: DistinguishedName, serial: Uint8Array) => `${issuerName.key}\u0000${Bytes.toHex(serial)}`
+    const entries = new Map(
+      previous.revoked.map(keep).map((entry) => [keyOf(entry.issuer ?? previous.issuer, entry.serial!), entry])
+    )
+    const asked = yield* decode(Schema.Array(RevokedOptions))(revoked)
+    for (const [i, entry] of asked.entries()) {
+      const serial = entry.certificate?.serial ?? entry.serial
+      if (serial === undefined) {
+        return yield* invalid(`revoked[${i}]`, "either `certificate` or `serial` says whose entry it is")
+      }
+      const key = keyOf(entry.certificate?.issuer ?? entry.issuer ?? previous.issuer, serial)
+      const earlier = entries.get(key)
+      if (earlier === undefined || earlier.reason === "certificateHold") entries.set(key, entry)
+    }
+    const scope = options.issuingDistributionPoint ?? scopeOf(previous)
+    const thisUpdate = options.thisUpdate?.getTime() ?? now
+    const next = (previous.number ?? 0n) + 1n
+    const byTime = BigInt(Math.floor(thisUpdate / 1000))
+    return yield* make(issuer, {
+      ...options,
+      number: options.number ?? (byTime > next ? byTime : next),
+      revoked: [...entries.values()],
+      ...(scope === undefined ? {} : { issuingDistributionPoint: scope })
+    })
+  })
+
+const scopeOf = (list: CertificateRevocationList): CrlOptions["issuingDistributionPoint"] => {
+  const point = list.extension("IssuingDistributionPoint")
+  if (point === undefined) return undefined
+  const { name, onlySomeReasons } = point
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(onlySomeReasons === undefined ? {} : { onlySomeReasons }),
+    onlyContainsUserCerts: point.onlyContainsUserCerts,
+    onlyContainsCaCerts: point.onlyContainsCaCerts,
+    onlyContainsAttributeCerts: point.onlyContainsAttributeCerts,
+    indirectCrl: point.indirectCrl
+  }
+}
+
 const readDates = (
   asked: CrlOptions,
   now: number
