@@ -218,20 +218,27 @@ export const buildPath = (
           if (stapled._tag !== "Unknown" || byCrl._tag === "Good") {
             return stapled._tag === "Unknown" ? byCrl : stapled
           }
-          const atHand = stapled.problem.reason === "RevocationUnknown" ? byCrl : stapled
-          if (policy.fetch === undefined) return atHand
-          const { verdict } = yield* policy.fetch.ocsp({ certificate, issuer: above[0], crypto }, (response, nonce) =>
+          const byPeer = stapled.problem.reason === "RevocationUnknown" ? [] : [stapled.problem]
+          if (policy.fetch === undefined) return unknownBy([...byPeer, byCrl.problem])
+          const asked = yield* policy.fetch.ocsp({ certificate, issuer: above[0], crypto }, (response, nonce) =>
             OcspValidation.statusOf({ ...ocsp, nonce }, response, certificate, above[0])
           )
-          if (verdict.status._tag !== "Unknown") return verdict.status
+          if (asked !== undefined && asked._tag !== "Unknown") return asked
           const fetched = yield* policy.fetch.crls(certificate, (lists) =>
             statusOf(certificate, above, effort, CrlScope.makeSet([...policy.crls, ...lists]))
           )
-          return fetched._tag === "Unknown" && fetched.problem.reason === "RevocationUnknown"
-            ? verdict.status.problem.reason === "RevocationUnknown"
-              ? { _tag: "Unknown", problem: fetched.problem }
-              : verdict.status
-            : fetched
+          if (fetched !== undefined && fetched._tag !== "Unknown") return fetched
+          const byFetch = [asked, fetched].flatMap((status) => (status === undefined ? [] : [status.problem]))
+          return unknownBy(byFetch.length > 0 ? [...byFetch, ...byPeer] : [...byPeer, byCrl.problem])
+        })
+
+        /** Why nobody can tell: by what came closest to an answer, or by all that gave none. */
+        const unknownBy = (problems: ReadonlyArray<Problem>): Outcome => ({
+          _tag: "Unknown",
+          problem: problems.find(({ reason }) => reason !== "RevocationUnknown") ?? {
+            reason: "RevocationUnknown",
+            detail: problems.map(({ detail }) => detail).join("; ")
+          }
         })
 
         const byStaple = Effect.fnUntraced(function* (

@@ -61,20 +61,9 @@ export interface OcspQuery {
 }
 
 /**
- * A verdict, with the response it is by.
- *
- * @since 0.1.0
- * @category models
- */
-export interface FetchedVerdict {
-  readonly verdict: OcspVerdict
-  readonly response: OcspResponse | undefined
-}
-
-/**
  * What was fetched is given to a judge, since anybody on the way may have sent it. What the judge believes is remembered
  * until its next update; what it does not, and failures, are for `negativeTtl`. Neither effect fails: what went wrong
- * stands in the status.
+ * stands in the status. There is none where the certificate says of no place to ask.
  *
  * @since 0.1.0
  * @category models
@@ -84,11 +73,11 @@ export interface RevocationFetcher {
   readonly ocsp: (
     query: OcspQuery,
     judge: (response: OcspResponse, nonce: Uint8Array | undefined) => Effect.Effect<OcspVerdict>
-  ) => Effect.Effect<FetchedVerdict>
+  ) => Effect.Effect<RevocationStatus | undefined>
   readonly crls: (
     certificate: Certificate,
     judge: (lists: ReadonlyArray<CertificateRevocationList>) => Effect.Effect<RevocationStatus>
-  ) => Effect.Effect<RevocationStatus>
+  ) => Effect.Effect<RevocationStatus | undefined>
 }
 
 /**
@@ -252,6 +241,50 @@ const ocspRequest = (url: string, der: Uint8Array, isCacheable: boolean): HttpCl
 }
 
 /**
+ * A responder's answer, decoded, with the nonce that was sent. Nothing is known of it yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Answer {
+  readonly response: OcspResponse
+  readonly nonce: Uint8Array | undefined
+}
+
+/**
+ * Asks one OCSP responder, once. An error is what went wrong, in words.
+ *
+ * @since 0.1.0
+ * @category fetching
+ */
+export const ask = (
+  client: HttpClient.HttpClient,
+  url: string,
+  { certificate, crypto, issuer }: OcspQuery,
+  options: Pick<FetcherOptions, "limits" | "nonce" | "timeout"> = {}
+): Effect.Effect<Answer, string> =>
+  Effect.suspend(() => {
+    const { nonce: withNonce = false, timeout = defaultTimeout } = options
+    const limits = { ...Limits.defaults, ...options.limits }
+    const nonce = withNonce ? crypto.randomBytes(32) : undefined
+    const hash = crypto.capabilities.hashes.has("SHA-1") ? "SHA-1" : "SHA-256"
+    const der = OcspRequests.encode({
+      certificates: [CertificateId.make(crypto, certificate, issuer, hash)],
+      nonce
+    })
+    return Effect.flatMap(
+      download(client, ocspRequest(url, der, !withNonce), { limit: limits.ocspResponse, timeout }),
+      (bytes) =>
+        Either.mapBoth(OcspResponses.decode(bytes, { limits }), {
+          onLeft: ({ message }) => `it answered what is no OCSP response: ${message}`,
+          onRight: (response) => ({ response, nonce })
+        })
+    )
+  })
+
+const defaultTimeout: Duration.DurationInput = "3 seconds"
+
+/**
  * A fetcher with its memory, for as long as the Scope: give it to any number of policies.
  *
  * @since 0.1.0
@@ -264,33 +297,14 @@ export const make = (
     // The traces of the user's program are no business of an authority's.
     const client = HttpClient.withTracerPropagation(yield* HttpClient.HttpClient, false)
     const scope = yield* Scope.Scope
-    const { capacity = 1000, crls = true, negativeTtl = "5 minutes", nonce = false, ocsp = true } = options
-    const { timeout = "3 seconds" } = options
+    const { capacity = 1000, crls = true, negativeTtl = "5 minutes", ocsp = true, timeout = defaultTimeout } = options
     const limits = { ...Limits.defaults, ...options.limits }
     const shared = { negativeTtl: Duration.toMillis(negativeTtl), scope }
-    const responses = new Remembered<{ readonly response: OcspResponse; readonly nonce: Uint8Array | undefined }>({
+    const responses = new Remembered<Answer>({
       ...shared,
       capacity
     })
     const lists = new Remembered<CertificateRevocationList>({ ...shared, capacity: Math.ceil(capacity / 10) })
-
-    const fetchResponse = (url: string, { certificate, crypto, issuer }: OcspQuery) =>
-      Effect.suspend(() => {
-        const sent = nonce ? crypto.randomBytes(32) : undefined
-        const hash = crypto.capabilities.hashes.has("SHA-1") ? "SHA-1" : "SHA-256"
-        const der = OcspRequests.encode({
-          certificates: [CertificateId.make(crypto, certificate, issuer, hash)],
-          nonce: sent
-        })
-        return Effect.flatMap(
-          download(client, ocspRequest(url, der, !nonce), { limit: limits.ocspResponse, timeout }),
-          (bytes) =>
-            Either.mapBoth(OcspResponses.decode(bytes, { limits }), {
-              onLeft: ({ message }) => `it answered what is no OCSP response: ${message}`,
-              onRight: (response) => ({ response, nonce: sent })
-            })
-        )
-      })
 
     const fetchList = (url: string) =>
       Effect.flatMap(download(client, HttpClientRequest.get(url), { limit: limits.revocationList, timeout }), (bytes) =>
@@ -303,51 +317,45 @@ export const make = (
     return {
       [TypeId]: TypeId,
       ocsp: Effect.fnUntraced(function* (query, judge) {
-        let last: FetchedVerdict | undefined
+        let last: RevocationStatus | undefined
         const key = Bytes.toLatin1(query.certificate.der)
         for (const url of ocsp ? responders(query.certificate) : []) {
-          const entry = yield* responses.get(`${url} ${key}`, yield* Clock.currentTimeMillis, fetchResponse(url, query))
+          const time = yield* Clock.currentTimeMillis
+          const entry = yield* responses.get(`${url} ${key}`, time, ask(client, url, query, options))
           const result = yield* Deferred.await(entry.result)
           if (Either.isLeft(result)) {
-            const status = unknown(`its OCSP responder ${url} is of no help: ${result.left}`)
-            last = { verdict: { status, until: undefined }, response: undefined }
+            last = unknown(`its OCSP responder ${url} is of no help: ${result.left}`)
             continue
           }
-          const { response } = result.right
-          const verdict = yield* judge(response, result.right.nonce)
-          last = { verdict, response }
-          if (verdict.until !== undefined) entry.until = verdict.until
-          if (verdict.status._tag !== "Unknown") return last
+          const { nonce, response } = result.right
+          const { status, until } = yield* judge(response, nonce)
+          if (until !== undefined) entry.until = until
+          if (status._tag !== "Unknown") return status
+          last = status
         }
-        return (
-          last ?? {
-            verdict: { status: unknown("it names no OCSP responder to ask"), until: undefined },
-            response: undefined
-          }
-        )
+        return last
       }),
       crls: Effect.fnUntraced(function* (certificate, judge) {
-        const found: Array<CertificateRevocationList> = []
-        const entries: Array<readonly [Entry<CertificateRevocationList>, CertificateRevocationList]> = []
-        let failure: string | undefined
-        let status: RevocationStatus | undefined
+        const found: Array<readonly [Entry<CertificateRevocationList>, CertificateRevocationList]> = []
+        let last: RevocationStatus | undefined
         for (const url of crls ? listPlaces(certificate) : []) {
           const entry = yield* lists.get(url, yield* Clock.currentTimeMillis, fetchList(url))
           const result = yield* Deferred.await(entry.result)
           if (Either.isLeft(result)) {
-            failure ??= `its CRL at ${url} is of no help: ${result.left}`
+            last ??= unknown(`its CRL at ${url} is of no help: ${result.left}`)
             continue
           }
-          found.push(result.right)
-          entries.push([entry, result.right])
-          status = yield* judge(found)
+          found.push([entry, result.right])
+          const status = yield* judge(found.map(([, list]) => list))
           if (status._tag === "Good" || status._tag === "Revoked") {
-            for (const [known, { nextUpdate }] of entries)
+            for (const [known, { nextUpdate }] of found) {
               if (nextUpdate !== undefined) known.until = nextUpdate.getTime()
+            }
           }
           if (status._tag !== "Unknown") return status
+          last = status
         }
-        return status ?? unknown(failure ?? "it names no CRL to fetch")
+        return last
       })
     }
   })

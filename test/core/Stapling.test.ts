@@ -238,6 +238,14 @@ describe("a client that asks for a staple", () => {
       }
     }))
 
+  test("bears with the clocks of responders as far as it is told", (all) =>
+    Effect.gen(function* () {
+      const early = yield* response(all, { thisUpdate: new Date(now + 10 * 60_000) })
+      const leaf = { certificates: "leaf" } as const
+      assert.strictEqual(yield* verdict(all, early, leaf), "OcspNotYetValid OCSP_VERIFY_FAILED 0")
+      assert.strictEqual(yield* verdict(all, early, { ...leaf, skew: "10 minutes" }), "connected")
+    }))
+
   test("refuses in any case what is no response about this certificate, signed by its issuer", (all) =>
     Effect.gen(function* () {
       const { der } = yield* response(all)
