@@ -40,14 +40,21 @@ const logLevel = ["--log-level", { flag: false, repeated: false, choices: undefi
  */
 export const syntaxOf = (
   options: Readonly<Record<string, Options.Options<unknown>>>,
-  positional: Syntax["positional"]
+  positional: Syntax["positional"],
+  known: { readonly repeatable: ReadonlySet<string>; readonly choices: ReadonlyMap<string, ReadonlyArray<string>> } = {
+    repeatable,
+    choices
+  }
 ): Syntax => ({
   positional,
   options: new Map([
     ...Object.values(options).flatMap((option) =>
       Option.toArray(Options.getIdentifier(option)).map(
         (name) =>
-          [name, { flag: Options.isBool(option), repeated: repeatable.has(name), choices: choices.get(name) }] as const
+          [
+            name,
+            { flag: Options.isBool(option), repeated: known.repeatable.has(name), choices: known.choices.get(name) }
+          ] as const
       )
     ),
     logLevel

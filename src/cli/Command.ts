@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { nearest } from "../schema/Suggestion.ts"
 import * as Arguments from "./Arguments.ts"
+import * as MakingCommands from "./MakingCommands.ts"
 import * as Options from "./Options.ts"
 
 const description = (...paragraphs: ReadonlyArray<string>) => HelpDoc.blocks(paragraphs.map((text) => HelpDoc.p(text)))
@@ -81,8 +82,8 @@ const verify = Command.make("verify", { ...Options.verifyOptions, ...Options.ver
 )
 
 const certificate = Command.make("certificate").pipe(
-  Command.withDescription("Look into certificates and verify them, without a connection."),
-  Command.withSubcommands([inspect, verify])
+  Command.withDescription("Look into certificates, verify them and make them, without a connection."),
+  Command.withSubcommands([inspect, verify, ...MakingCommands.commands])
 )
 
 const commands = Command.make("effect-tls").pipe(
@@ -94,7 +95,8 @@ const syntax: Readonly<Record<string, Arguments.Syntax>> = {
   connect: Arguments.syntaxOf(Options.connectOptions, 1),
   serve: Arguments.syntaxOf(Options.serveOptions, 0),
   "certificate inspect": Arguments.syntaxOf(Options.inspectOptions, Number.POSITIVE_INFINITY),
-  "certificate verify": Arguments.syntaxOf(Options.verifyOptions, 1)
+  "certificate verify": Arguments.syntaxOf(Options.verifyOptions, 1),
+  ...MakingCommands.syntax
 }
 
 const footer = HelpDoc.p(

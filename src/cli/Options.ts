@@ -7,15 +7,27 @@
 import * as Args from "@effect/cli/Args"
 import * as Options from "@effect/cli/Options"
 
-const text = (name: string, value: string, description: string) =>
+/**
+ * One value, or none.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const text = (name: string, value: string, description: string) =>
   Options.text(name).pipe(
     Options.withPseudoName(value),
     Options.withDescription(description),
     Options.withDefault<string | undefined>(undefined)
   )
 
-/** The default is what there would be anyway: it makes the help show the option as one that may be left out. */
-const several = (name: string, value: string, description: string) =>
+/**
+ * Any number of values. The default is what there would be anyway: it makes the help show the option as one that may be
+ * left out.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const several = (name: string, value: string, description: string) =>
   Options.text(name).pipe(
     Options.withPseudoName(value),
     Options.withDescription(description),
@@ -23,7 +35,12 @@ const several = (name: string, value: string, description: string) =>
     Options.withDefault<ReadonlyArray<string>>([])
   )
 
-const flag = (name: string, description: string) => Options.boolean(name).pipe(Options.withDescription(description))
+/**
+ * @since 0.1.0
+ * @category constructors
+ */
+export const flag = (name: string, description: string) =>
+  Options.boolean(name).pipe(Options.withDescription(description))
 
 const providers = ["node", "noble"] as const
 
@@ -80,7 +97,11 @@ export const serveOptions = {
   echo: flag("echo", "Send back what comes; so it is if nothing else is said")
 }
 
-const certificateJson = flag("json", "Print JSON instead of text, on one line")
+/**
+ * @since 0.1.0
+ * @category options
+ */
+export const certificateJson = flag("json", "Print JSON instead of text, on one line")
 
 /**
  * @since 0.1.0
@@ -166,7 +187,13 @@ export const connectArgs = {
   )
 }
 
-type Values<T extends Record<string, Options.Options<unknown> | Args.Args<unknown>>> = {
+/**
+ * What a command was told, as its handler gets it.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Values<T extends Record<string, Options.Options<unknown> | Args.Args<unknown>>> = {
   readonly [K in keyof T]: T[K] extends Options.Options<infer A> ? A : T[K] extends Args.Args<infer A> ? A : never
 }
 

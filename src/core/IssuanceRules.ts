@@ -74,10 +74,13 @@ const nameConstraints: Rule = ({ authorities, certificate, kind }) => {
   if (problem !== undefined) return invalid("nameConstraints", problem)
   // They do not hold for intermediates that are self-issued (RFC 5280 §4.2.1.10).
   if (kind === "authority" && certificate.isSelfIssued) return undefined
+  // As OpenSSL has it: a common name with a dot may be taken for a host where there are no other names.
+  const isCommonNameHost = kind === "leaf" && certificate.subject.commonName?.includes(".") === true
+  const effort = { comparisons: Number.POSITIVE_INFINITY }
   for (const authority of authorities) {
     const constraints = authority.nameConstraints
     if (constraints === undefined) continue
-    const violation = NameConstraints.check(constraints, [certificate], { comparisons: Number.POSITIVE_INFINITY }, true)
+    const violation = NameConstraints.check(constraints, [certificate], effort, isCommonNameHost)
     if (violation?._tag === "Violation") {
       return invalid("names", `${violation.detail}: the name constraints of "${authority.label}" say so`)
     }

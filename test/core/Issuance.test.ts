@@ -158,6 +158,12 @@ describe("An authority refuses", () => {
     assert.deepStrictEqual(certificate.extendedKeyUsage, [oids.serverAuth])
   })
 
+  it("no common name that is no host's, whatever its name constraints", async () => {
+    const constrained = root({ nameConstraints: { permitted: [dns("b.example")], excluded: undefined } })
+    assert.strictEqual((await run(under(constrained, { subject: { CN: "Alice" } }))).certificate.label, "CN=Alice")
+    assert.strictEqual((await run(below(constrained, { subject: { CN: "a.example" } }))).certificate.isCa, true)
+  })
+
   it("no authority that is itself anew, whatever its path length", async () => {
     const make = Effect.flatMap(root({ pathLength: 0 }), (old) =>
       CertificateBuilder.issueAuthority(old, { subject: old.certificate.subject, pathLength: 0 })
