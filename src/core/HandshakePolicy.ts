@@ -46,6 +46,17 @@ export type OcspResponder = (
 ) => Effect.Effect<Option.Option<OcspResponse | Uint8Array>, unknown>
 
 /**
+ * What a server goes by for a name, once it is known.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type PolicySelector = (
+  serverName: Option.Option<ServerName>,
+  hello: ClientHello
+) => Effect.Effect<HandshakePolicy, unknown>
+
+/**
  * Whether a server wants the client's certificate.
  *
  * @since 0.1.0
@@ -76,6 +87,7 @@ export interface HandshakePolicy {
   readonly ownIdentities: ReadonlyArray<Identity>
   readonly resolveIdentities: IdentityResolver | undefined
   readonly ocspResponse: OcspResponder | undefined
+  readonly selectPolicy: PolicySelector | undefined
   readonly verifier: Verifier
   /** Whether a client asks for an OCSP response with the server's certificate. */
   readonly requestStaple: boolean

@@ -22,6 +22,7 @@
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import { equals, toLatin1 } from "../schema/Bytes.ts"
 import * as Extension from "../schema/Extension.ts"
@@ -32,6 +33,7 @@ import { isOcspResponse } from "../schema/OcspResponse.ts"
 import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import { maxPlaintext } from "../schema/Record.ts"
 import * as ServerName from "../schema/ServerName.ts"
+import type { TlsError } from "../schema/TlsError.ts"
 import { CertificateError } from "../schema/TlsError.ts"
 import * as Auth from "./Authentication.ts"
 import type { ConnectionInfo } from "./ConnectionInfo.ts"
@@ -63,12 +65,14 @@ const noBytes = new Uint8Array(0)
  * @category handshakes
  */
 export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeChannel, parameters: ServerParameters) {
-  const { keyLog, policy } = parameters
+  const { keyLog } = parameters
   const { transcript } = flight
 
   // ClientHello, and a second one if the first has no key share that we want.
   const first = yield* flight.expect("ClientHello")
   yield* checkHello(flight, first)
+  const serverName = yield* requestedName(flight, first)
+  const policy = yield* choosePolicy(flight, parameters.policy, first, serverName)
   const suite = yield* chooseSuite(flight, policy, first)
   const wanted = yield* chooseGroup(flight, policy, first)
   if (Extension.find(first.extensions, "EarlyData") !== undefined) flight.reader.skipEarlyData()
@@ -77,7 +81,6 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   const share = yield* clientShare(flight, hello, wanted.group)
 
   // What the client wants, and who we are to it.
-  const serverName = yield* requestedName(flight, hello)
   const alpn = yield* selectProtocol(flight, policy, hello, serverName)
   const identity = yield* chooseIdentity(flight, policy, hello, serverName)
   const staple = yield* findStaple(flight, policy, hello, identity)
@@ -211,6 +214,17 @@ const checkHello = function* (flight: HandshakeChannel, hello: Message.ClientHel
     }
   }
 }
+
+/** What we go by for that name. */
+const choosePolicy = (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  hello: Message.ClientHello,
+  serverName: Option.Option<ServerName.ServerName>
+): Effect.Effect<HandshakePolicy, TlsError> =>
+  policy.selectPolicy === undefined
+    ? Exit.succeed(policy)
+    : Auth.guard(flight, "HookFailed", "selecting a context", () => policy.selectPolicy!(serverName, hello))
 
 const chooseSuite = function* (flight: HandshakeChannel, policy: HandshakePolicy, hello: Message.ClientHello) {
   const suite = policy.cipherSuites.find(({ code }) => hello.cipherSuites.includes(code))

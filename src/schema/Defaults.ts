@@ -129,3 +129,43 @@ export const reloadDebounce: Duration.Duration = Duration.millis(250)
  * @category defaults
  */
 export const reloadRecheck: Duration.Duration = Duration.minutes(1)
+
+/**
+ * How many names a lookup remembers.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupCapacity = 1000
+
+/**
+ * Lookups of names under way at once.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupConcurrency = 32
+
+/**
+ * How long what was found for a name is good.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupTimeToLive: Duration.Duration = Duration.hours(1)
+
+/**
+ * How long it is remembered that there is nothing for a name.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupMissingTimeToLive: Duration.Duration = Duration.seconds(10)
+
+/**
+ * How long the lookup of a name may take.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupTimeout: Duration.Duration = Duration.seconds(10)

@@ -317,6 +317,7 @@ const policy = (of: Trace, role: Actor): HandshakePolicy => {
     ownIdentities: identities(of, role),
     resolveIdentities: undefined,
     ocspResponse: undefined,
+    selectPolicy: undefined,
     requestStaple: false,
     // Certificates of 1024 bits, and nobody's: what this is about is the protocol.
     verifier: Verifier.make("the trace", ({ certificates: [leaf] }) =>

@@ -1,0 +1,170 @@
+/** Contexts as layers and from Configs, and what holds for a whole fiber. */
+import { assert, describe, it } from "@effect/vitest"
+import { assertNone, assertSome } from "@effect/vitest/utils"
+import * as Config from "effect/Config"
+import * as ConfigProvider from "effect/ConfigProvider"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import * as CallContext from "../../src/core/CallContext.ts"
+import * as ContextLayer from "../../src/core/ContextLayer.ts"
+import * as SecureContexts from "../../src/core/SecureContext.ts"
+import * as TrustStore from "../../src/core/TrustStore.ts"
+import * as harness from "../support/harness.ts"
+import * as identities from "../support/identities.ts"
+
+const { server: made } = identities
+
+const environment = (entries: ReadonlyArray<readonly [string, string]>) =>
+  Layer.setConfigProvider(ConfigProvider.fromMap(new Map(entries)))
+
+describe("from Configs", () => {
+  const anchors = TrustStore.fromCertificates([made.certificate])
+  const selectAlpn = () => Effect.succeedNone
+  const options = {
+    identity: [
+      { certificateChain: Config.nonEmptyString("TLS_CERTIFICATE"), privateKey: Config.redacted("TLS_KEY") },
+      // Plain values: bytes, a signer, a function, a store, undefined-free structures.
+      { certificateChain: [made.certificate.der], privateKey: made.privateKey }
+    ],
+    protocol: {
+      alpn: Config.array(Config.nonEmptyString(), "TLS_ALPN"),
+      maxFragment: 512,
+      handshakeTimeout: Config.duration("TLS_TIMEOUT")
+    },
+    selectAlpn,
+    trust: { anchors }
+  }
+
+  it.scoped("takes Configs and plain values side by side", () =>
+    Effect.gen(function* () {
+      const context = yield* ContextLayer.fromConfig(options)
+      assert.lengthOf(context.identities, 2)
+      assert.strictEqual(context.identities[1]!.privateKey, made.privateKey)
+      assert.deepStrictEqual(context.protocol.alpn, ["h2", "http/1.1"])
+      assert.strictEqual(context.protocol.maxFragment, 512)
+      assert.strictEqual(context.selectAlpn, selectAlpn)
+      assert.strictEqual(context.trust.anchors, anchors)
+    }).pipe(
+      Effect.provide(
+        Layer.merge(
+          harness.layer,
+          environment([
+            ["TLS_CERTIFICATE", made.certificatePem],
+            ["TLS_KEY", made.keyPem],
+            ["TLS_ALPN", "h2,http/1.1"],
+            ["TLS_TIMEOUT", "3 seconds"]
+          ])
+        )
+      )
+    )
+  )
+
+  it.scoped("says everything that is missing at once, and no secret", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(ContextLayer.fromConfig(options))
+      const text = String(error)
+      for (const missing of ["TLS_CERTIFICATE", "TLS_KEY", "TLS_TIMEOUT"]) assert.include(text, missing)
+      assert.notInclude(text, made.keyPem.slice(60, 90))
+    }).pipe(Effect.provide(Layer.merge(harness.layer, environment([["TLS_ALPN", "h2"]]))))
+  )
+
+  for (const [what, plain, message] of [
+    ["nothing", undefined, /^expected options/],
+    ["null", null, /^expected options/],
+    ["text", "options", /^expected options/],
+    ["a number in a field", { identity: 7 }, /identity/],
+    [
+      "a circle",
+      (() => {
+        const circle: Record<string, unknown> = {}
+        circle["identity"] = circle
+        return circle
+      })(),
+      /identity/
+    ]
+  ] as const) {
+    it.scoped(`refuses ${what} like any wrong option`, () =>
+      Effect.gen(function* () {
+        const error = yield* Effect.flip(ContextLayer.fromConfig(plain as never))
+        assert.strictEqual((error as { _tag: string })._tag, "TlsConfigError")
+        assert.match(String((error as { message: string }).message), message)
+      }).pipe(Effect.provide(harness.layer))
+    )
+  }
+
+  it.scoped("a whole context from one Config", () =>
+    Effect.gen(function* () {
+      const context = yield* ContextLayer.fromConfig(
+        Config.map(Config.nonEmptyString("ALPN"), (alpn) => ({ protocol: { alpn: [alpn] } }))
+      )
+      assert.deepStrictEqual(context.protocol.alpn, ["h2"])
+    }).pipe(Effect.provide(Layer.merge(harness.layer, environment([["ALPN", "h2"]]))))
+  )
+})
+
+describe("what holds for a fiber", () => {
+  it.scoped("is what calls beneath go by, where they say nothing else", () =>
+    Effect.gen(function* () {
+      const { client, server: accepted } = yield* harness.connected({
+        server: SecureContexts.empty,
+        client: yield* harness.context()
+      })
+      assertSome(client.info.alpn, "h2")
+      assertSome(accepted.info.alpn, "h2")
+      assert.strictEqual(client.info.cipherSuite, "TLS_AES_256_GCM_SHA384")
+      // What a call says goes first.
+      const { client: other } = yield* harness.connected({
+        server: SecureContexts.empty,
+        client: yield* harness.context({ protocol: { alpn: ["other", "h2"] } })
+      })
+      assertSome(other.info.alpn, "h2")
+    }).pipe(
+      Effect.provide(
+        ContextLayer.layer({
+          identity: made.options,
+          protocol: { alpn: ["h2"], cipherSuites: ["TLS_AES_256_GCM_SHA384"] }
+        })
+      ),
+      Effect.provide(harness.layer)
+    )
+  )
+
+  it.scoped("ends with the fiber's part that it was said for", () =>
+    Effect.gen(function* () {
+      const server = yield* harness.serverContext({ protocol: { alpn: ["h2"] } })
+      const connect = harness.connected({ server })
+      const inside = yield* Effect.provideService(
+        connect,
+        CallContext.CurrentContext,
+        SecureContexts.withAlpn(SecureContexts.empty, ["h2"])
+      )
+      const outside = yield* connect
+      assertSome(inside.client.info.alpn, "h2")
+      assertNone(outside.client.info.alpn)
+    }).pipe(Effect.provide(harness.layer))
+  )
+
+  it("is merged once for calls that say the same, so that it is resolved once", () => {
+    const current = SecureContexts.withAlpn(SecureContexts.empty, ["h2"])
+    const said = SecureContexts.withProtocol(SecureContexts.empty, { maxFragment: 100 })
+    const acquire = (alpn?: ReadonlyArray<string>) =>
+      Effect.runSync(
+        Effect.scoped(
+          Effect.flatMap(Effect.scope, (scope) => CallContext.acquireIn({ context: said, alpn }, scope))
+        ).pipe(Effect.provideService(CallContext.CurrentContext, current))
+      )
+    assert.strictEqual(acquire(), acquire())
+    assert.strictEqual(acquire(["a"]), acquire(["a"]))
+    assert.deepStrictEqual(acquire(["a"]).protocol, { maxFragment: 100, alpn: ["a"] })
+    assert.deepStrictEqual(acquire().protocol, { maxFragment: 100, alpn: ["h2"] })
+  })
+
+  it("a call's application protocols take the place of all that the context says of them, and are checked", () => {
+    const selecting = { ...SecureContexts.empty, selectAlpn: () => Effect.succeedNone }
+    const acquire = (alpn: ReadonlyArray<string>) =>
+      Effect.scoped(Effect.flatMap(Effect.scope, (scope) => CallContext.acquireIn({ context: selecting, alpn }, scope)))
+    assert.isUndefined(Effect.runSync(acquire(["h2"])).selectAlpn)
+    const error = Effect.runSync(Effect.flip(acquire(["h2", ""])))
+    assert.strictEqual(error.issues[0].path, "alpn[1]")
+  })
+})
