@@ -9,6 +9,7 @@ import * as CallContext from "../../src/core/CallContext.ts"
 import * as ContextLayer from "../../src/core/ContextLayer.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
+import { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
 
@@ -62,7 +63,8 @@ describe("from Configs", () => {
   it.scoped("says everything that is missing at once, and no secret", () =>
     Effect.gen(function* () {
       const error = yield* Effect.flip(ContextLayer.fromConfig(options))
-      const text = String(error)
+      assert.notInstanceOf(error, TlsConfigError)
+      const text = JSON.stringify(error)
       for (const missing of ["TLS_CERTIFICATE", "TLS_KEY", "TLS_TIMEOUT"]) assert.include(text, missing)
       assert.notInclude(text, made.keyPem.slice(60, 90))
     }).pipe(Effect.provide(Layer.merge(harness.layer, environment([["TLS_ALPN", "h2"]]))))
@@ -86,8 +88,8 @@ describe("from Configs", () => {
     it.scoped(`refuses ${what} like any wrong option`, () =>
       Effect.gen(function* () {
         const error = yield* Effect.flip(ContextLayer.fromConfig(plain as never))
-        assert.strictEqual((error as { _tag: string })._tag, "TlsConfigError")
-        assert.match(String((error as { message: string }).message), message)
+        assert.instanceOf(error, TlsConfigError)
+        assert.match(error.message, message)
       }).pipe(Effect.provide(harness.layer))
     )
   }
