@@ -54,6 +54,8 @@ export interface OcspContext {
   readonly crypto: CryptoProviderService
   readonly signatureSchemes: ReadonlyArray<SignatureScheme>
   readonly time: number
+  /** Whether responses, though not certificates, may be signed over SHA-1. */
+  readonly sha1Responses: boolean
   /** How far the responder's clock may be from ours. */
   readonly skew: number
   readonly limits: Pick<PathLimits, "rsaModulusMin" | "rsaModulusMax">
@@ -92,6 +94,9 @@ export const isUnacceptable = ({ reason }: Problem): boolean =>
  * @category constants
  */
 export const defaultSkew = Duration.minutes(5)
+
+/** Code points that nothing else may be signed by (RFC 9846 §4.2.3). */
+const sha1Schemes = [0x0201, 0x0203].map(SignatureSchemes.make)
 
 /** A response that does not say when the next one comes may be outdated at once; a day is what browsers give it. */
 const withoutNextUpdate = Duration.toMillis(Duration.days(1))
@@ -209,15 +214,16 @@ const checkSigner = Effect.fnUntraced(function* (
   basic: BasicResponse,
   issuer: Certificate
 ): Effect.fn.Return<Problem | undefined> {
-  const { crypto } = context
+  const { crypto, sha1Responses, signatureSchemes } = context
+  const forResponses = sha1Responses ? { ...context, signatureSchemes: [...signatureSchemes, ...sha1Schemes] } : context
   let last: Problem | undefined
   if (isResponder(crypto, basic.responder, issuer)) {
-    last = yield* verifySignature(context, basic, issuer.publicKey)
+    last = yield* verifySignature(forResponses, basic, issuer.publicKey)
     if (last === undefined || last.reason === "BudgetExceeded") return last
   }
   for (const responder of basic.certificates) {
     if (!isResponder(crypto, basic.responder, responder) || equalKeys(responder.publicKey, issuer.publicKey)) continue
-    last = yield* verifySignature(context, basic, responder.publicKey)
+    last = yield* verifySignature(forResponses, basic, responder.publicKey)
     if (last?.reason === "BudgetExceeded") return last
     if (last !== undefined) continue
     last = yield* checkDelegation(context, responder, issuer)
@@ -307,6 +313,8 @@ export interface VerifyOptions {
   /** Five minutes unless told. */
   readonly skew?: Duration.DurationInput
   readonly signatureSchemes?: ReadonlyArray<SignatureScheme>
+  /** Whether the response may be signed over SHA-1; it may not unless told. */
+  readonly sha1Responses?: boolean
 }
 
 const defaultSchemes: ReadonlyArray<SignatureScheme> = [
@@ -322,7 +330,14 @@ const defaultSchemes: ReadonlyArray<SignatureScheme> = [
  */
 export const verify = (
   response: OcspResponse,
-  { certificate, issuer, nonce, signatureSchemes = defaultSchemes, skew = defaultSkew }: VerifyOptions
+  {
+    certificate,
+    issuer,
+    nonce,
+    sha1Responses = false,
+    signatureSchemes = defaultSchemes,
+    skew = defaultSkew
+  }: VerifyOptions
 ): Effect.Effect<OcspVerdict, never, CryptoProvider> =>
   Effect.gen(function* () {
     const crypto = yield* CryptoProvider
@@ -331,6 +346,7 @@ export const verify = (
       {
         crypto,
         signatureSchemes,
+        sha1Responses,
         time,
         skew: Duration.toMillis(skew),
         limits: {},

@@ -76,6 +76,11 @@ export interface RevocationOptions {
   readonly staple?: StapleMode
   /** Gets OCSP responses and CRLs where nothing at hand says whether a certificate is revoked; nothing is fetched unless told. */
   readonly fetch?: RevocationFetcher
+  /**
+   * Whether OCSP responses may be signed over SHA-1, as old responders do. Refused unless told: who has a say in what a
+   * responder signs could have it sign something else as well.
+   */
+  readonly sha1Responses?: boolean
   /** How far the clocks of OCSP responders may be from ours: five minutes unless told. */
   readonly skew?: Duration.DurationInput
   /** In any order: complete and delta CRLs, indirect ones, several of one issuer. */
@@ -104,6 +109,7 @@ export interface RevocationPolicy {
   /** Whether a client should ask for staples. */
   readonly wantsStaple: boolean
   readonly fetch: RevocationFetcher | undefined
+  readonly sha1Responses: boolean
   /** In milliseconds. */
   readonly skew: number
   readonly crls: ReadonlyArray<CertificateRevocationList>
@@ -126,6 +132,7 @@ export const make = (options: RevocationOptions): RevocationPolicy => {
     staple,
     wantsStaple: mode !== "off" && staple !== "ignore",
     fetch: options.fetch,
+    sha1Responses: options.sha1Responses ?? false,
     skew: Duration.toMillis(options.skew ?? OcspValidation.defaultSkew),
     crls,
     lists: CrlScope.makeSet(crls),
@@ -202,6 +209,7 @@ export const buildPath = (
           const ocsp: OcspContext = {
             crypto,
             signatureSchemes,
+            sha1Responses: policy.sha1Responses,
             time,
             skew: policy.skew,
             limits: request.limits,

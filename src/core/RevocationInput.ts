@@ -48,6 +48,8 @@ export const RevocationInput = Schema.Struct({
   staple: said(Schema.Literal("use", "require", "ignore")),
   /** Gets what is not at hand; unless told, nothing is fetched. */
   fetch: said(declared<RevocationFetcher>("a RevocationFetcher", isRevocationFetcher)),
+  /** Whether OCSP responses may be signed over SHA-1, as old responders do; they may not unless told. */
+  sha1Responses: said(Schema.Boolean),
   /** How far the clocks of OCSP responders may be from ours; five minutes unless told. */
   skew: said(DurationInput),
   crls: said(
@@ -67,7 +69,9 @@ export const RevocationInput = Schema.Struct({
   certificates: said(Schema.Literal("all", "leaf"))
 }).annotations({
   parseOptions: { errors: "all", onExcessProperty: "error" },
-  ...instead("how to check for revocation: { mode, staple, fetch, skew, crls, crlIssuers, certificates }")
+  ...instead(
+    "how to check for revocation: { mode, staple, fetch, sha1Responses, skew, crls, crlIssuers, certificates }"
+  )
 })
 
 /**

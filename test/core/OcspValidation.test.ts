@@ -259,6 +259,7 @@ describe("OcspValidation, who signs", () => {
           {
             crypto: identities.crypto,
             signatureSchemes: [0x0807, 0x0401].map(SignatureScheme.make),
+            sha1Responses: false,
             time: now,
             skew: 0,
             limits: { rsaModulusMin },
@@ -311,6 +312,7 @@ describe("OcspValidation, who signs", () => {
           {
             crypto: identities.crypto,
             signatureSchemes: [SignatureScheme.make(0x0807)],
+            sha1Responses: false,
             time: now,
             skew: 0,
             limits: {},
@@ -341,6 +343,7 @@ describe("OcspValidation, who signs", () => {
     const context = (signatures: number) => ({
       crypto: identities.crypto,
       signatureSchemes: [SignatureScheme.make(0x0807)],
+      sha1Responses: false,
       time: now,
       skew: 0,
       limits: Limits.defaults,
@@ -358,6 +361,38 @@ describe("OcspValidation, who signs", () => {
         )
       ).status._tag
     assert.deepStrictEqual([0, 1, 2].map(by), ["Exhausted", "Exhausted", "Good"])
+  })
+
+  it("takes SHA-1 in responses where that is allowed by name, and in certificates not even then", async () => {
+    const { privateKey } = await identities.rsa()
+    const sha1 = { _tag: "RsaPkcs1", hash: "SHA-1" } as const
+    const program = Effect.gen(function* () {
+      const old = yield* CertificateBuilder.authority({ subject: { CN: "Old" }, key: privateKey, ...always })
+      const { certificate } = yield* CertificateBuilder.issue(old, { names: ["x.example"], key: ed, ...always })
+      const named = { names: [], subject: { CN: "Responder" }, key: ed, extensions: [ocspSigning], ...always }
+      const delegated = yield* CertificateBuilder.issue(old, { ...named, signatureAlgorithm: sha1 })
+      const by = (signer: Issued, more: Partial<OcspOptions>) =>
+        Effect.flatMap(
+          OcspResponseBuilder.make(signer.identity, { statuses: [{ certificate }], ...more }),
+          (response) =>
+            Effect.forEach([false, true], (sha1Responses) =>
+              Effect.map(
+                OcspValidation.verify(response, { certificate, issuer: old.certificate, sha1Responses }),
+                ({ status }) => status._tag
+              )
+            )
+        )
+      return {
+        response: yield* by(old, { signatureAlgorithm: sha1 }),
+        responder: yield* by(delegated, { issuer: old.certificate })
+      }
+    })
+    assert.deepStrictEqual(
+      await Effect.runPromise(
+        Effect.withClock(Effect.provideService(program, CryptoProvider, identities.crypto), at(now))
+      ),
+      { response: ["Unknown", "Good"], responder: ["Unknown", "Unknown"] }
+    )
   })
 
   it("refuses what the provider cannot verify, and dies when it breaks", () => {
