@@ -248,7 +248,8 @@ describe("effect-tls certificate", () => {
     assert.strictEqual(read("dev/ca.pem"), ca)
     assert.strictEqual(certificate("dev/server.pem").subjectAltName, "DNS:dev.example, DNS:other.example")
     const { code, stderr } = await run("dev", "a..b", "--folder", "@dev")
-    assert.deepStrictEqual([code, /^effect-tls: NAME: "a\.\.b" is not a server name/.test(stderr)], [2, true], stderr)
+    assert.strictEqual(code, 2)
+    assert.include(stderr, 'effect-tls: NAME: "a..b" is not a server name')
   })
 
   it("writes over nothing unless told, and then anew: no link is followed, no mode kept", async () => {
@@ -279,8 +280,8 @@ describe("effect-tls certificate", () => {
       issuer: "CN=Test CA",
       names: [],
       serialNumber: ca.serialNumber.toLowerCase(),
-      notBefore: ca.validFromDate?.toISOString() ?? new Date(ca.validFrom).toISOString(),
-      notAfter: ca.validToDate?.toISOString() ?? new Date(ca.validTo).toISOString(),
+      notBefore: new Date(ca.validFrom).toISOString(),
+      notAfter: new Date(ca.validTo).toISOString(),
       fingerprint256: ca.fingerprint256
     })
   })

@@ -137,6 +137,8 @@ GO=$DEST/roots/go124/usr/lib/go-1.24
 if [ -x "$GO/bin/go" ]; then
   built gopeer-go124 go/main.go env -C "$PEERS/go" GOROOT="$GO" GOCACHE="$DEST/go-cache" GOFLAGS=-mod=mod GOTOOLCHAIN=local \
     "$GO/bin/go" build -o "$DEST/bin/gopeer-go124" .
+  built gopki-go124 gopki/main.go env -C "$PEERS/gopki" GOROOT="$GO" GOCACHE="$DEST/go-cache" GOFLAGS=-mod=mod \
+    GOTOOLCHAIN=local "$GO/bin/go" build -o "$DEST/bin/gopki-go124" .
 fi
 if command -v javac >/dev/null; then built JPeer.class JPeer.java javac -d "$DEST/bin" "$PEERS/JPeer.java"; fi
 

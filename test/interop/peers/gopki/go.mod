@@ -1,0 +1,3 @@
+module gopki
+
+go 1.24
