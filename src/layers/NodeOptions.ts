@@ -79,6 +79,8 @@ interface OwnForms {
     | SecretData
     | ReadonlyArray<SecretData | { readonly buf: SecretData; readonly passphrase?: Passphrase | undefined }>
     | undefined
+  // Node documents it for `tls.connect`, and its types have it elsewhere.
+  readonly requestOCSP?: boolean | undefined
   readonly secureContext?: SecureContext | Tls.SecureContext | undefined
   // In the two functions of Node it is two types.
   readonly pskCallback?: unknown
@@ -285,7 +287,7 @@ const fields: Readonly<Record<string, Field>> = {
   pskIdentityHint: context(text, noPsk),
   rejectUnauthorized: context(boolean),
   requestCert: context(boolean),
-  requestOCSP: context(boolean, unlessFalse("responses of OCSP are not asked for yet")),
+  requestOCSP: context(boolean),
   secureContext: context(
     form("a SecureContext", (u) => typeof u === "object"),
     refuseContext

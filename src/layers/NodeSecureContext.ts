@@ -138,7 +138,7 @@ const defaultVerifier = (
 }
 
 const trustOptions = (
-  { rejectUnauthorized, requestCert }: NodeOptions,
+  { rejectUnauthorized, requestCert, requestOCSP }: NodeOptions,
   { anchors, partialChain, revocation }: Trust,
   verifier: Verifier | undefined
 ): NonNullable<SecureContextOptions["trust"]> => ({
@@ -149,6 +149,7 @@ const trustOptions = (
         ...(revocation === undefined ? {} : { revocation: { crls: [...(revocation.crls ?? [])] } })
       }
     : { verifier }),
+  ...(requestOCSP === undefined ? {} : { requestStaple: requestOCSP }),
   ...(requestCert === undefined
     ? {}
     : { clientAuthentication: !requestCert ? "none" : rejectUnauthorized === false ? "request" : "require" })
@@ -320,7 +321,7 @@ export const connect = (
             TlsConfigError.of("InvalidOptions", servername ? "servername" : "host", message)
           )
     // An `undefined` that is said keeps the endpoint's host from being the name.
-    const settings = (
+    const settings: TlsClient.ConnectOptions =
       servername === "" && serverName !== undefined
         ? {
             context: SecureContexts.merge(
@@ -330,7 +331,6 @@ export const connect = (
             serverName: undefined
           }
         : { context, serverName }
-    ) as TlsClient.ConnectOptions
     const connected =
       socket === undefined
         ? TlsClient.connect(
@@ -346,5 +346,5 @@ export const connect = (
 /** The verifier of a context, for a name that the server is not told. */
 const expecting = (context: SecureContext, trust: Trust, name: ServerName.ServerName): Verifier => {
   const verifier = context.trust.verifier ?? defaultVerifier({ ...trust, ...context.trust })
-  return Verifiers.make(verifier.name, (request) => verifier.verify({ ...request, serverName: Option.some(name) }))
+  return { ...verifier, verify: (request) => verifier.verify({ ...request, serverName: Option.some(name) }) }
 }

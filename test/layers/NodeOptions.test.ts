@@ -753,8 +753,11 @@ const rows: Readonly<Record<string, Row>> = {
     ]
   },
   requestOCSP: {
-    takes: [["false", { requestOCSP: false }, holds]],
-    refuses: [boolean("requestOCSP"), [{ requestOCSP: true }, "requestOCSP: responses of OCSP are not asked for yet"]]
+    takes: [
+      ["true", { requestOCSP: true }, says(({ trust }) => trust.requestStaple, true)],
+      ["false", { requestOCSP: false }, says(({ trust }) => trust.requestStaple, false)]
+    ],
+    refuses: [boolean("requestOCSP")]
   },
   secureContext: {
     takes: [
