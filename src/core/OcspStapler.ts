@@ -27,9 +27,9 @@ import type { OcspResponse } from "../schema/OcspResponse.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { OcspResponder } from "./HandshakePolicy.ts"
+import * as HttpRevocation from "./HttpRevocation.ts"
 import type { Identity } from "./Identity.ts"
 import * as OcspValidation from "./OcspValidation.ts"
-import * as RevocationFetcher from "./RevocationFetcher.ts"
 
 /**
  * @since 0.1.0
@@ -93,7 +93,7 @@ export const make = (
         `the chain of "${certificate.label}" does not have its issuer, which is needed to ask about it`
       )
     }
-    const urls = options.url === undefined ? RevocationFetcher.responders(certificate) : [options.url]
+    const urls = options.url === undefined ? HttpRevocation.responders(certificate) : [options.url]
     if (urls.length === 0) {
       return yield* TlsConfigError.of(
         "InvalidOptions",
@@ -104,7 +104,7 @@ export const make = (
     let kept: Kept | undefined
 
     const askOne = Effect.fnUntraced(function* (url: string) {
-      const { nonce, response } = yield* RevocationFetcher.ask(client, url, { certificate, issuer, crypto }, options)
+      const { nonce, response } = yield* HttpRevocation.ask(client, url, { certificate, issuer, crypto }, options)
       const { status, until } = yield* OcspValidation.verify(response, { certificate, issuer, nonce }).pipe(
         Effect.provideService(CryptoProvider, crypto)
       )
