@@ -116,6 +116,38 @@ describe("examples", () => {
     assert.include(output, "alice: hello, CN=alice")
   })
 
+  it("server-names", async () => {
+    const { code, output } = await run("server-names")
+    assert.strictEqual(code, 0, output)
+    assert.deepStrictEqual(output.trim().split("\n"), [
+      "www.shop.test: CN=*.shop.test: welcome",
+      "admin.shop.test: refused: the peer sent the alert certificate_required",
+      "elsewhere.test: refused: the peer sent the alert unrecognized_name"
+    ])
+  })
+
+  it("rotation", () =>
+    withFolder(async (folder) => {
+      const { code, output } = await run("rotation", folder)
+      assert.strictEqual(code, 0, output)
+      assert.deepStrictEqual(output.trim().split("\n"), [
+        "before: CN=the first, after: CN=the second",
+        "the first connection is still here"
+      ])
+    }))
+
+  it("pinning", async () => {
+    const { code, output } = await run("pinning")
+    assert.strictEqual(code, 0, output)
+    assert.match(output, /^current: accepted, .*\nreserve: accepted, .*\nstranger: refused, Pin\n$/)
+  })
+
+  it("key-service", async () => {
+    const { code, output } = await run("key-service")
+    assert.strictEqual(code, 0, output)
+    assert.strictEqual(output, "the service signed: Ecdsa, true\nthe client sees ecdsa_secp256r1_sha256\n")
+  })
+
   it("key-log", () =>
     withFolder(async (folder) => {
       const { code, output } = await run("key-log", join(folder, "keys.log"))
