@@ -117,23 +117,68 @@ const nodeCheck = (check: CheckServerIdentity): Verifier =>
   })
 
 /** A verifier for what the other aspects of trust cannot say; none where they can. */
-const verifierOf = (options: NodeOptions, trust: Trust): Verifier | undefined => {
-  const { checkServerIdentity, rejectUnauthorized } = options
+const verifierOf = (
+  { checkServerIdentity, rejectUnauthorized }: NodeOptions,
+  trust: Trust,
+  base: SecureContext
+): Verifier | undefined => {
   if (checkServerIdentity === undefined && rejectUnauthorized !== false) return undefined
-  const chain = defaultVerifier(trust, checkServerIdentity === undefined ? {} : { matchesServerName: () => true })
+  const chain =
+    base.trust.verifier ??
+    defaultVerifier(
+      { ...base.trust, ...onlySaid(trust) },
+      checkServerIdentity === undefined ? {} : { matchesServerName: () => true }
+    )
   const checked = checkServerIdentity === undefined ? chain : Verifiers.and(chain, nodeCheck(checkServerIdentity))
   return rejectUnauthorized === false ? Verifiers.or(checked, Verifiers.dangerouslySkipVerification) : checked
 }
 
+/** A context that decides by a verifier of its own is not told otherwise by options beside it. */
+const checkBase = (
+  options: NodeOptions,
+  { trust: { verifier } }: SecureContext
+): Either.Either<void, TlsConfigError> => {
+  if (verifier === undefined) return Either.void
+  const ignored = (["ca", "crl", "allowPartialTrustChain"] as const).find((name) => options[name] !== undefined)
+  if (ignored !== undefined) {
+    return Either.left(
+      TlsConfigError.of(
+        "InvalidOptions",
+        ignored,
+        `\`secureContext\` decides by a verifier of its own, ${verifier.name}: say it where that is made`
+      )
+    )
+  }
+  return options.rejectUnauthorized === true && verifier.name.includes(Verifiers.dangerouslySkipVerification.name)
+    ? Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "rejectUnauthorized",
+          "`secureContext` was made to accept everybody: make it without `rejectUnauthorized: false`"
+        )
+      )
+    : Either.void
+}
+
+/** What a verifier goes by, without what was not said. */
+const onlySaid = ({ anchors, partialChain, revocation }: Partial<Trust>) => ({
+  ...(anchors === undefined ? {} : { anchors }),
+  ...(partialChain === undefined ? {} : { partialChain }),
+  ...(revocation === undefined ? {} : { revocation })
+})
+
+/** Trust that a verifier decides about: what it does not know of is not said any more. */
+const decidedBy = (
+  verifier: Verifier,
+  { partialChain: _partialChain, revocation: _revocation, ...others }: SecureContext["trust"]
+): SecureContext["trust"] => ({ ...others, verifier })
+
 const defaultVerifier = (
-  { anchors, partialChain, revocation }: Trust,
+  trust: Partial<Trust>,
   options: Pick<Verifiers.WebPkiOptions, "matchesServerName"> = {}
 ): Verifier => {
-  const all = {
-    ...options,
-    ...(revocation === undefined ? {} : { revocation }),
-    ...(partialChain === undefined ? {} : { partialChain })
-  }
+  const { anchors, ...others } = onlySaid(trust)
+  const all = { ...options, ...others }
   return anchors === undefined ? Verifiers.webPkiCurrentWith(all) : Verifiers.webPki(anchors, all)
 }
 
@@ -199,15 +244,11 @@ const selectorOf =
 // Together
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** A context, and what `connect` needs of how it came about. */
-interface Built {
-  readonly context: SecureContext
-  readonly trust: Trust
-}
-
 const build = Effect.fnUntraced(function* (
   options: NodeOptions
-): Effect.fn.Return<Built, TlsConfigError, CryptoProvider | Scope.Scope> {
+): Effect.fn.Return<SecureContext, TlsConfigError, CryptoProvider | Scope.Scope> {
+  const base = (options.secureContext ?? SecureContexts.empty) as SecureContext
+  yield* checkBase(options, base)
   const { ALPNCallback, ALPNProtocols, SNICallback } = options
   const protocol = yield* NodeProtocol.read(options, (yield* CryptoProvider).capabilities)
   if (ALPNCallback !== undefined && ALPNProtocols !== undefined) {
@@ -220,7 +261,7 @@ const build = Effect.fnUntraced(function* (
   const identities = yield* NodeIdentity.load(options)
   yield* NodeProtocol.checkIdentities(options, identities)
   const trust = yield* readTrust(options)
-  const verifier = verifierOf(options, trust)
+  const verifier = verifierOf(options, trust, base)
   const made = yield* Effect.mapError(
     SecureContexts.make({
       protocol,
@@ -231,8 +272,8 @@ const build = Effect.fnUntraced(function* (
     NodeIdentity.atPaths(nodeName)
   )
   const own = identities.reduce(SecureContexts.withIdentity, made)
-  const base = options.secureContext as SecureContext | undefined
-  return { context: base === undefined ? own : SecureContexts.merge(base, own), trust }
+  const context = SecureContexts.merge(base, own)
+  return verifier === undefined ? context : { ...context, trust: decidedBy(verifier, context.trust) }
 })
 
 /**
@@ -260,7 +301,7 @@ const build = Effect.fnUntraced(function* (
 export const fromNode = (options: Input): Effect.Effect<SecureContext, TlsConfigError, CryptoProvider | Scope.Scope> =>
   Effect.gen(function* () {
     const said = yield* NodeOption.check(options, "context")
-    const { context } = yield* build(said)
+    const context = yield* build(said)
     const { anchors, clientAuthentication, verifier } = context.trust
     if (
       said.requestCert === true &&
@@ -313,7 +354,7 @@ export const connect = (
         "is missing: the server's certificate cannot be verified without the name it must have, and `host` does not say it"
       )
     }
-    const { context, trust } = yield* build(said)
+    const context = yield* build(said)
     const serverName =
       name === undefined
         ? undefined
@@ -323,13 +364,7 @@ export const connect = (
     // An `undefined` that is said keeps the endpoint's host from being the name.
     const settings: TlsClient.ConnectOptions =
       servername === "" && serverName !== undefined
-        ? {
-            context: SecureContexts.merge(
-              { ...context, trust: {} },
-              { ...SecureContexts.empty, trust: { verifier: expecting(context, trust, serverName) } }
-            ),
-            serverName: undefined
-          }
+        ? { context: expecting(context, serverName), serverName: undefined }
         : { context, serverName }
     const connected =
       socket === undefined
@@ -343,8 +378,12 @@ export const connect = (
     )
   })
 
-/** The verifier of a context, for a name that the server is not told. */
-const expecting = (context: SecureContext, trust: Trust, name: ServerName.ServerName): Verifier => {
-  const verifier = context.trust.verifier ?? defaultVerifier({ ...trust, ...context.trust })
-  return { ...verifier, verify: (request) => verifier.verify({ ...request, serverName: Option.some(name) }) }
+/** A context that expects a name which the server is not told. */
+const expecting = (context: SecureContext, name: ServerName.ServerName): SecureContext => {
+  const verifier = context.trust.verifier ?? defaultVerifier(context.trust)
+  const named: Verifier = {
+    ...verifier,
+    verify: (request) => verifier.verify({ ...request, serverName: Option.some(name) })
+  }
+  return { ...context, trust: decidedBy(named, context.trust) }
 }

@@ -12,6 +12,7 @@ import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import * as CrlBuilder from "../../src/core/CertificateRevocationListBuilder.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
+import * as Verifier from "../../src/core/Verifier.ts"
 import * as NodeOptions from "../../src/layers/NodeOptions.ts"
 import * as NodeSecureContext from "../../src/layers/NodeSecureContext.ts"
 import * as NodeTransport from "../../src/layers/NodeTransport.ts"
@@ -61,6 +62,10 @@ const ours = Effect.runSync(
   Effect.scoped(SecureContext.make({ protocol: { alpn: ["base"], maxFragment: 1024 } })).pipe(
     Effect.provideService(CryptoProvider, crypto)
   )
+)
+const lenient = SecureContext.withVerifier(
+  SecureContext.empty,
+  Verifier.or(Verifier.webPkiCurrent, Verifier.dangerouslySkipVerification)
 )
 const noop = () => undefined
 
@@ -768,6 +773,18 @@ const rows: Readonly<Record<string, Row>> = {
       ]
     ],
     refuses: [
+      [
+        { secureContext: lenient, rejectUnauthorized: true },
+        "rejectUnauthorized: `secureContext` was made to accept everybody: make it without `rejectUnauthorized: false`"
+      ],
+      [
+        { secureContext: lenient, ca: root.certificatePem },
+        "ca: `secureContext` decides by a verifier of its own, webPki or dangerouslySkipVerification: say it where that is made"
+      ],
+      [
+        { secureContext: lenient, crl: crlPem },
+        "crl: `secureContext` decides by a verifier of its own, webPki or dangerouslySkipVerification: say it where that is made"
+      ],
       [{ secureContext: "context" }, "secureContext: expected a SecureContext, found other text"],
       [
         { secureContext: native },

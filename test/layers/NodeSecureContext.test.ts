@@ -65,6 +65,7 @@ const ourTold = ({ info }: TlsConnection) => ({
   peer: info.peerCertificates[0]?.subject.commonName ?? nothing
 })
 
+type Input = NodeSecureContext.Input
 type Side = "node" | "ours"
 type Outcome = ReturnType<typeof ourTold>
 
@@ -493,6 +494,32 @@ describe("connect", () => {
         const { accepted, port } = yield* NodeTls.serve({ ...pair(server), ...mutual })
         yield* NodeSecureContext.connect({ host: "localhost", port, secureContext })
         assert.strictEqual(nodeTold((yield* accepted).tls).peer, "client")
+      })
+    )
+  )
+
+  it.live("keeps to whom such a context trusts, whatever else is checked", () =>
+    run(
+      Effect.gen(function* () {
+        const { accepted, port } = yield* NodeTls.serve(pair(server))
+        const trusts = yield* NodeSecureContext.fromNode({ ca: root.certificatePem, allowPartialTrustChain: true })
+        const trustsNot = yield* NodeSecureContext.fromNode({ ca: stranger.certificatePem })
+        const to = { host: "localhost", port }
+        const checkServerIdentity = () => undefined
+        const connecting = (options: NodeSecureContext.Input) =>
+          Effect.map(NodeSecureContext.connect({ ...to, ...options }), ({ info }) => info.peer._tag)
+        assert.strictEqual(yield* connecting({ secureContext: trusts, checkServerIdentity } as Input), "Verified")
+        assert.strictEqual(yield* connecting({ secureContext: trusts, servername: "" } as Input), "Verified")
+        assert.strictEqual(yield* connecting({ secureContext: trusts, rejectUnauthorized: false } as Input), "Verified")
+        assert.strictEqual(
+          yield* connecting({ secureContext: trustsNot, rejectUnauthorized: false } as Input),
+          "Unverified"
+        )
+        for (const options of [{ checkServerIdentity }, { servername: "" }, {}]) {
+          const error = (yield* Effect.flip(connecting({ ...options, secureContext: trustsNot } as Input))) as TlsError
+          assert.strictEqual(error._tag, "CertificateError")
+        }
+        yield* accepted
       })
     )
   )
