@@ -43,6 +43,8 @@ export interface PathLimits {
   readonly nameConstraintComparisons?: number
   /** Certificate policies and mappings looked at, 100,000 unless told. */
   readonly pathPolicies?: number
+  /** Bytes of an OCSP response that a peer sends along, 65,536 unless told. */
+  readonly ocspResponse?: number
   /** Bits of an RSA modulus, 2048 to 8192 unless told. */
   readonly rsaModulusMin?: number
   readonly rsaModulusMax?: number

@@ -21,6 +21,7 @@ import * as Equal from "effect/Equal"
 import type { Certificate } from "../schema/Certificate.ts"
 import type { CertificateRevocationList } from "../schema/CertificateRevocationList.ts"
 import { codes } from "../schema/ExtensionType.ts"
+import * as Limits from "../schema/Limits.ts"
 import * as OcspResponses from "../schema/OcspResponse.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { Problem } from "./CertificateRules.ts"
@@ -264,7 +265,8 @@ export const buildPath = (
             const detail = "no OCSP response was stapled to it, which it, or the policy, demands"
             return isDemanded ? refuse({ reason: "StapleMissing", detail }) : { _tag: "Unknown", problem: none }
           }
-          const response = OcspResponses.decode(staple.response)
+          const { ocspResponse = Limits.defaults.ocspResponse } = request.limits
+          const response = OcspResponses.decode(staple.response, { limits: { ocspResponse } })
           if (Either.isLeft(response)) {
             const detail = `the OCSP response stapled to it cannot be read: ${response.left.message}`
             return refuse({ reason: "OcspUnusable", detail })

@@ -13,7 +13,7 @@ import type { OcspResponder } from "../../src/core/HandshakePolicy.ts"
 import type { OcspOptions } from "../../src/core/OcspResponseBuilder.ts"
 import * as OcspResponseBuilder from "../../src/core/OcspResponseBuilder.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
-import type { TrustOptions } from "../../src/core/SecureContextOptions.ts"
+import type { SecureContextOptions, TrustOptions } from "../../src/core/SecureContextOptions.ts"
 import * as TlsClient from "../../src/core/TlsClient.ts"
 import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { Transport } from "../../src/core/Transport.ts"
@@ -65,17 +65,25 @@ const connect = (
   { root, server }: World,
   {
     ocspResponse,
+    protocol = {},
+    serverProtocol = {},
     trust,
     server: shown = server
   }: {
+    readonly protocol?: SecureContextOptions["protocol"]
+    readonly serverProtocol?: SecureContextOptions["protocol"]
     readonly ocspResponse?: OcspResponder
     readonly trust?: TrustOptions
     readonly server?: CertificateBuilder.Issued
   }
 ) =>
   Effect.gen(function* () {
-    const context = yield* SecureContext.make({ trust: { anchors: root.certificate, ...trust } })
+    const context = yield* SecureContext.make({
+      protocol: protocol!,
+      trust: { anchors: root.certificate, ...trust }
+    })
     const serverContext = yield* SecureContext.make({
+      protocol: serverProtocol!,
       identity: shown.identity,
       ...(ocspResponse === undefined ? {} : { ocspResponse })
     })
@@ -236,6 +244,36 @@ describe("a client that asks for a staple", () => {
         assert.strictEqual(yield* verdict(all, staple), expected)
         assert.strictEqual(yield* verdict(all, staple, { mode: "soft-fail" }), "connected")
       }
+    }))
+
+  test("asks again after a HelloRetryRequest", (all) =>
+    Effect.gen(function* () {
+      const staple = yield* response(all)
+      const { client } = yield* connect(all, {
+        ocspResponse: stapling(staple),
+        protocol: { groups: ["secp256r1", "x25519"], keyShares: ["secp256r1"] },
+        serverProtocol: { groups: ["x25519"] },
+        trust: { revocation: { certificates: "leaf" } }
+      })
+      assert(Exit.isSuccess(client), String(client))
+      assert.isTrue(client.value.info.helloRetryRequest)
+      assertSome(client.value.info.peerStaple, staple.der)
+    }))
+
+  test("takes no more bytes than it is told", (all) =>
+    Effect.gen(function* () {
+      const { der } = yield* response(all)
+      const of = (ocspResponse: number) =>
+        Effect.map(
+          connect(all, {
+            ocspResponse: stapling(der),
+            protocol: { limits: { ocspResponse } },
+            trust: { revocation: { certificates: "leaf" } }
+          }),
+          ({ client }) => outcome(client)
+        )
+      assert.strictEqual(yield* of(der.length), "connected")
+      assert.strictEqual(yield* of(der.length - 1), "OcspUnusable OCSP_VERIFY_FAILED 0")
     }))
 
   test("bears with the clocks of responders as far as it is told", (all) =>
