@@ -27,7 +27,9 @@ import * as CertificateExtension from "../schema/CertificateExtension.ts"
 import type { CertificateRequest } from "../schema/CertificateRequest.ts"
 import * as Der from "../schema/Der.ts"
 import type { DistinguishedName } from "../schema/DistinguishedName.ts"
+import * as DistinguishedNames from "../schema/DistinguishedName.ts"
 import type { GeneralName } from "../schema/GeneralName.ts"
+import * as GeneralNames from "../schema/GeneralName.ts"
 import type { ObjectIdentifier } from "../schema/ObjectIdentifier.ts"
 import { oids } from "../schema/ObjectIdentifier.ts"
 import * as Pem from "../schema/Pem.ts"
@@ -242,8 +244,9 @@ const build = Effect.fnUntraced(function* (
   const crypto = yield* CryptoProvider
   const now = yield* Clock.currentTimeMillis
   const names = yield* readNames(asked.names)
-  const subject = yield* readSubject(asked.subject, names)
-  if (subject.isEmpty && names.length === 0) return yield* nobody
+  const found = yield* readSubject(asked.subject, names)
+  if (found.isEmpty && names.length === 0) return yield* nobody
+  const subject = kind === "leaf" && issuer === undefined && asked.subject === undefined ? ownName(found, names) : found
   const lifetime = kind === "leaf" ? leafLifetime : authorityLifetime
   const validity = yield* readValidity(asked, now, lifetime, issuer?.certificate)
   const pair = yield* obtainKey(crypto, asked.key)
@@ -254,6 +257,13 @@ const build = Effect.fnUntraced(function* (
   const key = pair.privateKey
   return issued(yield* assemble({ kind, asked, subject, names, validity, issuer, key, extensions }), pair)
 })
+
+/** Who signs has a name (RFC 5280 §4.1.2.4), also where no DNS name can be one. */
+const ownName = (subject: DistinguishedName, names: ReadonlyArray<GeneralName>): DistinguishedName => {
+  if (!subject.isEmpty) return subject
+  const text = GeneralNames.format(names[0]!).replace(/^[^:]*:/, "")
+  return DistinguishedNames.fromAttributes([[oids.commonName, text.length > 64 ? "self-signed" : text]])
+}
 
 const nobody = Either.left(invalid("names", "a certificate for nobody: give `names` or a `subject`"))
 

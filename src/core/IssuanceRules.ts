@@ -49,6 +49,11 @@ const isWhatItWasToBe: Rule = ({ certificate, kind }) => {
     : undefined
 }
 
+const issuerHasName: Rule = ({ certificate }) =>
+  certificate.issuer.isEmpty
+    ? invalid("subject", "a certificate that signs itself has a name, since its issuer has one (RFC 5280 §4.1.2.4)")
+    : undefined
+
 /** How many intermediates there are below each authority, without the new certificate; self-issued ones do not count. */
 const pathLengths: Rule = ({ authorities, certificate, kind }) => {
   let below = kind === "authority" && !certificate.isSelfIssued ? 1 : 0
@@ -104,7 +109,14 @@ const purposes: Rule = ({ authorities, certificate, kind }) => {
   return undefined
 }
 
-const rules: ReadonlyArray<Rule> = [issuerIsAuthority, isWhatItWasToBe, pathLengths, nameConstraints, purposes]
+const rules: ReadonlyArray<Rule> = [
+  issuerIsAuthority,
+  isWhatItWasToBe,
+  issuerHasName,
+  pathLengths,
+  nameConstraints,
+  purposes
+]
 
 /**
  * Whether a certificate can be issued; else the option that is wrong, and why.

@@ -65,6 +65,12 @@ export const load = ({
     if (!PublicKeys.equals(key.publicKey, certificate.publicKey)) {
       return yield* TlsConfigError.of("KeyMismatch", "privateKey", `it is not the key of "${certificate.label}"`)
     }
+    const stranger = issuers.findIndex((issuer, i) => !chain[i]!.issuer.equals(issuer.subject))
+    if (stranger >= 0) {
+      const [below, found] = [chain[stranger]!, issuers[stranger]!]
+      const problem = `behind "${below.label}" its issuer is needed, "${below.issuer}", and not "${found.label}"`
+      return yield* TlsConfigError.of("InvalidCertificate", "certificateChain", problem)
+    }
     const above = issuers.filter((issuer) => !issuer.isSelfIssued)
     return {
       certificate,

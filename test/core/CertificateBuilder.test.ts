@@ -9,6 +9,8 @@ import { X509Certificate, createPrivateKey } from "node:crypto"
 import { connect, createServer } from "node:tls"
 import type { AddressInfo } from "node:net"
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
+import * as TrustStore from "../../src/core/TrustStore.ts"
+import * as Verifier from "../../src/core/Verifier.ts"
 import type { CryptoProvider, KeyType } from "../../src/core/CryptoProvider.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
 import * as Certificate from "../../src/schema/Certificate.ts"
@@ -16,6 +18,7 @@ import * as DistinguishedName from "../../src/schema/DistinguishedName.ts"
 import * as GeneralName from "../../src/schema/GeneralName.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
 import * as PublicKey from "../../src/schema/PublicKey.ts"
+import * as ServerName from "../../src/schema/ServerName.ts"
 import { hasOpenssl, workshop } from "../support/openssl.ts"
 
 const run = <A, E>(effect: Effect.Effect<A, E, CryptoProvider>): Promise<A> =>
@@ -163,10 +166,29 @@ describe("CertificateBuilder", () => {
 
   it("puts a long name among the names alone, which are then critical", async () => {
     const name = `${"a".repeat(63)}.example.com`
-    const { certificate } = await run(CertificateBuilder.selfSigned({ names: [name] }))
+    const issue = Effect.flatMap(CertificateBuilder.authority({ subject: { CN: "ca" } }), (ca) =>
+      CertificateBuilder.issue(ca, { names: [name] })
+    )
+    const { certificate } = await run(issue)
     assert.isTrue(certificate.subject.isEmpty)
     assert.isTrue(certificate.extension("SubjectAltName")?.critical)
     assert.strictEqual(new X509Certificate(certificate.der).checkHost(name), name)
+  })
+
+  it.each([
+    ["127.0.0.1", "CN=127.0.0.1"],
+    ["2001:db8::1", "CN=2001:db8::1"],
+    [`${"a".repeat(63)}.example.com`, "CN=self-signed"]
+  ])("has a name where it signs itself, which verifies: %s", async (name, subject) => {
+    const verified = Effect.gen(function* () {
+      const { certificate } = yield* CertificateBuilder.selfSigned({ names: [name] })
+      const serverName = yield* ServerName.parse(name)
+      const store = TrustStore.fromCertificates([certificate])
+      return yield* Verifier.webPki(store).verify(Verifier.makeRequest([certificate], { serverName }))
+    })
+    assert.strictEqual((await run(verified)).path[0].subject.toString(), subject)
+    const nameless = CertificateBuilder.selfSigned({ names: [name], subject: DistinguishedName.empty })
+    assert.include(await messageOf(nameless), "subject: a certificate that signs itself has a name")
   })
 
   it("never ends after the year 9999", async () => {

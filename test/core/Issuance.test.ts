@@ -5,6 +5,7 @@ import { Cause, Duration, Effect, Either, Exit, Option, TestClock } from "effect
 import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import * as CertificateRequestBuilder from "../../src/core/CertificateRequestBuilder.ts"
 import type { CryptoProvider, KeyType } from "../../src/core/CryptoProvider.ts"
+import * as PrivateKey from "../../src/core/PrivateKey.ts"
 import * as NodeCrypto from "../../src/layers/NodeCrypto.ts"
 import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import * as CertificateRequest from "../../src/schema/CertificateRequest.ts"
@@ -139,6 +140,26 @@ describe("An authority refuses", () => {
     ]
   ])("%s", async (_, make, message) => {
     assert.strictEqual(await refusal(make), message)
+  })
+
+  it("before its key signs anything", async () => {
+    let signatures = 0
+    const make = Effect.gen(function* () {
+      const top = yield* root({ pathLength: 0 })
+      const { privateKey } = top.identity
+      const counting = PrivateKey.make({
+        ...privateKey,
+        sign: (algorithm, data) => {
+          signatures++
+          return privateKey.sign(algorithm, data)
+        }
+      })
+      const service = { ...top, identity: { ...top.identity, privateKey: counting } }
+      yield* CertificateBuilder.issue(service, a)
+      yield* CertificateBuilder.issueAuthority(service, ca)
+    })
+    assert.match(await refusal(make), /^ca: /)
+    assert.strictEqual(signatures, 1)
   })
 
   it("nothing of it where it is told not to", async () => {
