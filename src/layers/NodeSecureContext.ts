@@ -11,11 +11,10 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { CryptoProvider } from "../core/CryptoProvider.ts"
 import type { AlpnSelector } from "../core/HandshakePolicy.ts"
-import type { Identity, IdentityResolver } from "../core/Identity.ts"
 import * as IdentityLoading from "../core/IdentityLoading.ts"
 import type { RevocationOptions } from "../core/Revocation.ts"
 import * as RevocationInput from "../core/RevocationInput.ts"
-import type { SecureContext } from "../core/SecureContext.ts"
+import type { ContextSelector, SecureContext } from "../core/SecureContext.ts"
 import * as SecureContexts from "../core/SecureContext.ts"
 import type { SecureContextOptions } from "../core/SecureContextOptions.ts"
 import * as TlsClient from "../core/TlsClient.ts"
@@ -204,26 +203,23 @@ const trustOptions = (
 // Callbacks
 // ---------------------------------------------------------------------------------------------------------------------
 
-const resolverOf =
-  (callback: SniCallback, own: ReadonlyArray<Identity>): IdentityResolver =>
-  (hello, serverName) => {
-    if (Option.isNone(serverName)) return Effect.succeed(own)
+const contextSelectorOf =
+  (callback: SniCallback): ContextSelector =>
+  (serverName) => {
+    if (Option.isNone(serverName)) return Effect.succeedNone
     const name = serverName.value.toString()
     return Effect.async<SecureContext | Tls.SecureContext | undefined, Error>((resume) => {
       callback(name, (error, context) => resume(error ? Effect.fail(error) : Effect.succeed(context)))
     }).pipe(
-      Effect.flatMap((context): Effect.Effect<ReadonlyArray<Identity>, unknown> => {
-        if (!context) return Effect.succeed(own)
-        const problem = (message: string) => TlsConfigError.of("Unsupported", "SNICallback", `for ${name}: ${message}`)
-        if (!SecureContexts.isSecureContext(context)) {
-          return problem("a tls.SecureContext keeps its keys to itself, give one that `fromNode` made")
-        }
-        if (Object.keys(context.trust).length > 0 || Object.keys(context.protocol).length > 0) {
-          return problem("only the identity of the context counts here, and it says more")
-        }
-        return context.resolveIdentity === undefined
-          ? Effect.succeed(context.identities)
-          : context.resolveIdentity(hello, serverName)
+      Effect.flatMap((context): Effect.Effect<Option.Option<SecureContext>, TlsConfigError> => {
+        if (!context) return Effect.succeedNone
+        return SecureContexts.isSecureContext(context)
+          ? Effect.succeedSome(context)
+          : TlsConfigError.of(
+              "Unsupported",
+              "SNICallback",
+              `for ${name}: a tls.SecureContext keeps its keys to itself, give one that \`fromNode\` made`
+            )
       })
     )
   }
@@ -265,13 +261,15 @@ const build = Effect.fnUntraced(function* (
   const made = yield* Effect.mapError(
     SecureContexts.make({
       protocol,
-      ...(SNICallback === undefined ? {} : { resolveIdentity: resolverOf(SNICallback, identities) }),
       ...(ALPNCallback === undefined ? {} : { selectAlpn: selectorOf(ALPNCallback) }),
       trust: trustOptions(options, trust, verifier)
     }),
     NodeIdentity.atPaths(nodeName)
   )
-  const own = identities.reduce(SecureContexts.withIdentity, made)
+  const own = {
+    ...identities.reduce(SecureContexts.withIdentity, made),
+    ...(SNICallback === undefined ? {} : { selectContext: contextSelectorOf(SNICallback) })
+  }
   const context = SecureContexts.merge(base, own)
   return verifier === undefined ? context : { ...context, trust: decidedBy(verifier, context.trust) }
 })

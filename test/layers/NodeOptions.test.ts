@@ -687,7 +687,7 @@ const rows: Readonly<Record<string, Row>> = {
     ]
   },
   SNICallback: {
-    takes: [["a function", { SNICallback: noop }, ({ resolveIdentity }) => assert.isFunction(resolveIdentity)]],
+    takes: [["a function", { SNICallback: noop }, ({ selectContext }) => assert.isFunction(selectContext)]],
     refuses: [[{ SNICallback: {} }, "SNICallback: expected a function, found an object"]]
   },
   checkServerIdentity: {
