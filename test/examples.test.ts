@@ -109,6 +109,15 @@ describe("examples", () => {
     assert.strictEqual(output.trim(), "through a channel")
   })
 
+  it("private-ca", async () => {
+    const { code, output } = await run("private-ca")
+    assert.strictEqual(code, 0, output)
+    const [welcome, refused, told] = output.trim().split("\n")
+    assert.strictEqual(welcome, "hello, CN=Alice")
+    assert.match(refused!, /^the server refused: certificate 0 "CN=Alice": it was revoked at .* \(keyCompromise\)$/)
+    assert.strictEqual(told, "Alice was refused: the peer sent the alert certificate_revoked")
+  })
+
   it("mutual-tls", async () => {
     const { code, output } = await run("mutual-tls")
     assert.strictEqual(code, 0, output)

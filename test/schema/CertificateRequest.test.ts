@@ -8,6 +8,7 @@ import * as CertificateExtension from "../../src/schema/CertificateExtension.ts"
 import * as CertificateRequest from "../../src/schema/CertificateRequest.ts"
 import * as Der from "../../src/schema/Der.ts"
 import { oids } from "../../src/schema/ObjectIdentifier.ts"
+import { mutate, random } from "./arbitraries.ts"
 
 let request: CertificateRequest.CertificateRequest
 beforeAll(async () => {
@@ -98,6 +99,18 @@ describe("CertificateRequest", () => {
     const result = CertificateRequest.decode(der())
     assert.isTrue(Either.isLeft(result))
     if (Either.isLeft(result)) assert.include(result.left.message, message)
+  })
+
+  it("never throws, whatever becomes of its bytes", () => {
+    const next = random(2986)
+    let refused = 0
+    for (let i = 0; i < 3000; i++) {
+      const bytes = mutate(request.der, next)
+      const result = CertificateRequest.decode(bytes)
+      if (Either.isLeft(result)) refused++
+      else assert.deepStrictEqual(result.right.der, bytes)
+    }
+    assert.isAbove(refused, 500)
   })
 
   it.each<[string, () => Uint8Array | string, string]>([
