@@ -1,4 +1,5 @@
 /** Every option of `node:tls`: the forms that are taken and what becomes of them, and what is refused in which words. */
+import { readFileSync } from "node:fs"
 import { inspect } from "node:util"
 import * as NodeCryptography from "node:crypto"
 import { PassThrough } from "node:stream"
@@ -12,11 +13,13 @@ import * as CertificateBuilder from "../../src/core/CertificateBuilder.ts"
 import * as CrlBuilder from "../../src/core/CertificateRevocationListBuilder.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
+import { SecureContextOptions, TrustOptions } from "../../src/core/SecureContextOptions.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
 import * as NodeOptions from "../../src/layers/NodeOptions.ts"
 import * as NodeSecureContext from "../../src/layers/NodeSecureContext.ts"
 import * as NodeTransport from "../../src/layers/NodeTransport.ts"
 import * as CertificateRevocationList from "../../src/schema/CertificateRevocationList.ts"
+import { ProtocolOptions } from "../../src/schema/ProtocolOptions.ts"
 import type { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as bundles from "../support/bundles.ts"
 import type { Made } from "../support/identities.ts"
@@ -981,5 +984,28 @@ describe("what is wrong with options", () => {
     const secret = ec.keyPem.split("\n")[2]!
     assert.notInclude(inspect(context, { depth: 9 }) + JSON.stringify(context), secret)
     assert.notInclude(inspect(context, { depth: 9 }) + JSON.stringify(context), "hunter2")
+  })
+})
+
+describe("docs/node-options.md", () => {
+  const page = readFileSync(new URL("../../docs/node-options.md", import.meta.url), "utf8")
+  const sectionOf = (title: string): ReadonlyArray<string> =>
+    [
+      ...page
+        .split(`## ${title}\n`)[1]!
+        .split("\n## ")[0]!
+        .matchAll(/^\| `(\w+)` /gm)
+    ].map(([, name]) => name!)
+
+  it("has every option of node:tls once", () => {
+    assert.deepStrictEqual([...sectionOf("Node's options")].sort(), [...NodeOptions.names].sort())
+  })
+
+  it("has every field of a SecureContext once", () => {
+    const fields = [ProtocolOptions, SecureContextOptions, TrustOptions].flatMap(({ fields: all }) => Object.keys(all))
+    assert.deepStrictEqual(
+      [...sectionOf("The fields of a SecureContext")].sort(),
+      fields.filter((name) => name !== "protocol").sort()
+    )
   })
 })
