@@ -234,16 +234,16 @@ describe("effect-tls connect", () => {
     const { port } = await nodeServer()
     const { stderr } = await run(to(port, "--trace", "--alpn", "h2"), "x")
     for (const line of [
-      /^client → ClientHello, \d+ bytes: versions TLSv1\.3; name localhost; suites TLS_AES_128_GCM_SHA256.*; groups .*x25519.*; ALPN h2$/m,
-      /^client ← ServerHello, \d+ bytes: TLSv1\.3; TLS_\w+; \w+$/m,
-      /^client ← EncryptedExtensions, \d+ bytes/m,
-      /^client ← Certificate, \d+ bytes: 1 certificate$/m,
-      /^client ← CertificateVerify, \d+ bytes: ecdsa_secp256r1_sha256$/m,
-      /^client ← Finished, \d+ bytes$/m,
-      /^client → Finished, \d+ bytes$/m,
+      /^client#1 127\.0\.0\.1:\d+ → ClientHello, \d+ bytes: versions TLSv1\.3; name localhost; suites TLS_AES_128_GCM_SHA256.*; groups .*x25519.*; ALPN h2$/m,
+      /^client#1 127\.0\.0\.1:\d+ ← ServerHello, \d+ bytes: TLSv1\.3; TLS_\w+; \w+$/m,
+      /^client#1 127\.0\.0\.1:\d+ ← EncryptedExtensions, \d+ bytes/m,
+      /^client#1 127\.0\.0\.1:\d+ ← Certificate, \d+ bytes: 1 certificate$/m,
+      /^client#1 127\.0\.0\.1:\d+ ← CertificateVerify, \d+ bytes: ecdsa_secp256r1_sha256$/m,
+      /^client#1 127\.0\.0\.1:\d+ ← Finished, \d+ bytes$/m,
+      /^client#1 127\.0\.0\.1:\d+ → Finished, \d+ bytes$/m,
       /^client · writes with application keys from here$/m,
-      /^client → Alert: close_notify$/m,
-      /^client ← Alert: close_notify$/m
+      /^client#1 127\.0\.0\.1:\d+ → Alert: close_notify$/m,
+      /^client#1 127\.0\.0\.1:\d+ ← Alert: close_notify$/m
     ]) {
       assert.match(stderr, line)
     }

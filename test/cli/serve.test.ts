@@ -227,10 +227,10 @@ describe("effect-tls serve", () => {
     assert.isTrue(existsSync(file))
     assert.sameMembers(readFileSync(file, "utf8").trim().split("\n"), theirs)
     for (const line of [
-      /^server ← ClientHello, \d+ bytes: versions TLSv1\.3.*; name localhost; suites /m,
-      /^server → ServerHello, /m,
-      /^server → Certificate, \d+ bytes: 1 certificate$/m,
-      /^server ← Finished, /m
+      /^server#1 127\.0\.0\.1:\d+ ← ClientHello, \d+ bytes: versions TLSv1\.3.*; name localhost; suites /m,
+      /^server#1 127\.0\.0\.1:\d+ → ServerHello, /m,
+      /^server#1 127\.0\.0\.1:\d+ → Certificate, \d+ bytes: 1 certificate$/m,
+      /^server#1 127\.0\.0\.1:\d+ ← Finished, /m
     ]) {
       assert.match(server.stderr(), line)
     }

@@ -20,11 +20,14 @@ import * as NodeSecureContext from "../../src/layers/NodeSecureContext.ts"
 import * as NodeTransport from "../../src/layers/NodeTransport.ts"
 import * as CertificateRevocationList from "../../src/schema/CertificateRevocationList.ts"
 import { ProtocolOptions } from "../../src/schema/ProtocolOptions.ts"
+import * as NamedGroup from "../../src/schema/NamedGroup.ts"
 import type { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as bundles from "../support/bundles.ts"
 import type { Made } from "../support/identities.ts"
 import * as identities from "../support/identities.ts"
 import { crypto } from "../support/identities.ts"
+
+const hasMlKem = crypto.capabilities.nativeGroups.has(NamedGroup.mlkem768)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // Things to be given
@@ -241,7 +244,8 @@ const rows: Readonly<Record<string, Row>> = {
         { ciphers: "DEFAULT@SECLEVEL=4" },
         protocol({
           cipherSuites: ["TLS_AES_256_GCM_SHA384", "TLS_CHACHA20_POLY1305_SHA256"],
-          groups: ["secp384r1", "secp521r1", "x448"],
+          // The hybrid is a default where Node has ML-KEM of its own.
+          groups: hasMlKem ? ["X25519MLKEM768", "secp384r1", "secp521r1", "x448"] : ["secp384r1", "secp521r1", "x448"],
           signatureSchemes: [
             "ecdsa_secp384r1_sha384",
             "rsa_pss_rsae_sha384",
