@@ -241,7 +241,7 @@ describe("effect-tls connect", () => {
       /^client#1 127\.0\.0\.1:\d+ ← CertificateVerify, \d+ bytes: ecdsa_secp256r1_sha256$/m,
       /^client#1 127\.0\.0\.1:\d+ ← Finished, \d+ bytes$/m,
       /^client#1 127\.0\.0\.1:\d+ → Finished, \d+ bytes$/m,
-      /^client · writes with application keys from here$/m,
+      /^client#1 127\.0\.0\.1:\d+ · writes with application keys from here$/m,
       /^client#1 127\.0\.0\.1:\d+ → Alert: close_notify$/m,
       /^client#1 127\.0\.0\.1:\d+ ← Alert: close_notify$/m
     ]) {
