@@ -272,7 +272,7 @@ describe("CertificatePolicies", () => {
     const wide: Statement = { policies: ["any", ...names], mappings: names.map((name) => [name, names[0]!] as const) }
     const start = performance.now()
     assert.strictEqual(evaluate([wide, wide, wide, wide], { acceptable: ["0"] }), "0")
-    assert.isBelow(performance.now() - start, 1000)
+    assert.isBelow(performance.now() - start, 5000)
     assert.strictEqual(evaluate([wide, wide, wide, wide], {}, {}, 10_000), "exhausted")
   })
 })

@@ -170,7 +170,7 @@ describe("the identity that is chosen", () => {
     const authorities = Array.from({ length: 20_000 }, (_, i) => Uint8Array.of(i, i >> 8))
     const before = performance.now()
     choose(many, { signatureSchemes: long, certificateSignatureSchemes: long, authorities })
-    assert.isBelow(performance.now() - before, 1000)
+    assert.isBelow(performance.now() - before, 5000)
   })
 })
 

@@ -768,7 +768,7 @@ describe("PathValidation's effort", () => {
     const start = performance.now()
     const { result } = validate([leaf(authorities[0]!), ...links], [r])
     assert.strictEqual(result.split(" ")[0], "BudgetExceeded")
-    assert.isBelow(performance.now() - start, 2000)
+    assert.isBelow(performance.now() - start, 10_000)
   })
 
   it("ends with names and constraints by the thousand", () => {
@@ -778,7 +778,7 @@ describe("PathValidation's effort", () => {
     const end = leaf(ca, { names: many("b.example") })
     const start = performance.now()
     assert.deepInclude(validate([end], [ca]), { result: "BudgetExceeded 1" })
-    assert.isBelow(performance.now() - start, 1000)
+    assert.isBelow(performance.now() - start, 5000)
     const limits = { ...Limits.defaults, nameConstraintComparisons: 4_000_000 }
     assert.strictEqual(validate([end], [ca], { limits }).result, "leaf < Many")
   })

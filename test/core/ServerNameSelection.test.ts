@@ -93,7 +93,7 @@ describe("selecting by name", () => {
       const serverName = yield* ServerName.parse("host-5000.example.com")
       const started = performance.now()
       for (let i = 0; i < 100_000; i++) many.selectContext!(Option.some(serverName), hello)
-      assert.isBelow(performance.now() - started, 2_000)
+      assert.isBelow(performance.now() - started, 10_000)
     })
   )
 

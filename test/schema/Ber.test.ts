@@ -94,6 +94,6 @@ describe("BER", () => {
     ])
     const before = performance.now()
     assert.lengthOf(Either.getOrThrow(toDer(many)), 1_000_000 + 5)
-    assert.isBelow(performance.now() - before, 4000)
+    assert.isBelow(performance.now() - before, 15_000)
   })
 })

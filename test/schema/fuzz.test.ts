@@ -44,7 +44,7 @@ import { anyMessage, clientHello, mutate, random } from "./arbitraries.ts"
 
 const runs = Number(process.env["FUZZ_RUNS"] ?? 5000)
 const seed = Number(process.env["FUZZ_SEED"] ?? 9846)
-const mostMilliseconds = 2000
+const mostMilliseconds = 5000
 const mostGrowth = 32 * 1024 * 1024
 
 const typed = (
