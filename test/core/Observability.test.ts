@@ -145,7 +145,7 @@ describe("spans", () => {
     Effect.gen(function* () {
       const { layer, of, spans } = recorder()
       const server = yield* harness.serverContext({ protocol: { alpn: ["h2"] } })
-      const client = yield* harness.context({ protocol: { alpn: ["h2"] } })
+      const client = yield* harness.context({ protocol: { alpn: ["h2"], groups: ["x25519"] } })
       yield* Effect.provide(harness.connected({ client, server, serverName: "localhost" }), layer)
       const [clientSpan, serverSpan] = ["client", "server"].map((kind) =>
         of("tls.handshake").find((span) => span.kind === kind)
