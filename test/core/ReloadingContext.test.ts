@@ -266,9 +266,11 @@ describe("ten reloads during 1,000 handshakes", () => {
         collect()
         const before = process.memoryUsage().heapUsed
         const last = yield* reloadsDuringHandshakes
-        // A WeakRef lives as long as the turn that made it.
-        yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
-        collect()
+        // What a WeakRef was asked for lives as long as the turn that asked, and sometimes a frame holds it for a few more.
+        for (let turn = 0; turn < 20 && last.deref() !== undefined; turn++) {
+          yield* Effect.promise(() => new Promise((resume) => setImmediate(resume)))
+          collect()
+        }
         assert.isUndefined(last.deref())
         assert.isBelow(process.memoryUsage().heapUsed - before, bound)
       }),
