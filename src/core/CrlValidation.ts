@@ -18,7 +18,7 @@ import type { ListSet } from "./CrlScope.ts"
 import * as CrlScope from "./CrlScope.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import type { PathEffort } from "./PathValidation.ts"
-import { isKeyFor } from "./PrivateKey.ts"
+import * as SignedStructure from "./SignedStructure.ts"
 
 /**
  * What is known of a certificate. `Unknown` says why: nothing speaks about it, or what does cannot be believed.
@@ -56,7 +56,13 @@ export interface CrlContext {
   readonly refused: Map<CertificateRevocationList, Array<{ readonly key: PublicKey; readonly problem: Problem }>>
 }
 
-const exhausted: Problem = {
+/**
+ * There is no effort left to ask.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const exhausted: Problem = {
   reason: "BudgetExceeded",
   detail: "it would take too much effort to know if it is revoked"
 }
@@ -254,27 +260,14 @@ const verifySignature = Effect.fnUntraced(function* (
   const earlier = refused.get(list) ?? []
   const again = earlier.find((other) => equalKeys(other.key, key))
   if (again !== undefined) return again.problem
-  const bad = (detail: string): Problem => ({ reason: "CrlBadSignature", detail: `the ${list.label} ${detail}` })
-  let problem: Problem | undefined
-  if (!isKeyFor(key, algorithm)) {
-    problem = bad("has a signature such as its issuer's key cannot make")
-  } else if (!crypto.capabilities.verify(algorithm, key)) {
-    problem = bad(`has a signature that the provider ${crypto.name} cannot verify`)
-  } else if (--effort.signatures < 0) {
-    return exhausted
-  } else {
-    problem = yield* Effect.catchAll(
-      Effect.map(crypto.verify(algorithm, key, list.tbs, list.signature), (isValid): Problem | undefined =>
-        isValid ? undefined : bad("has a signature that is not its issuer's")
-      ),
-      (error): Effect.Effect<Problem> =>
-        // As in path validation: that the provider broke is no verdict on anybody.
-        error.reason === "Failed"
-          ? Effect.die(error)
-          : Effect.succeed(bad(`has an issuer whose key cannot be used: ${error.detail}`))
-    )
+  const verdict = yield* SignedStructure.verify({ crypto, effort }, list, algorithm, key)
+  if (verdict._tag === "Exhausted") return exhausted
+  const wrong = SignedStructure.complaint(verdict, { crypto, signer: "issuer" })
+  if (wrong === undefined) {
+    verified.set(list, key)
+    return undefined
   }
-  if (problem === undefined) verified.set(list, key)
-  else refused.set(list, [...earlier, { key, problem }])
+  const problem: Problem = { reason: "CrlBadSignature", detail: `the ${list.label} ${wrong}` }
+  refused.set(list, [...earlier, { key, problem }])
   return problem
 })

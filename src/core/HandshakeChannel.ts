@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Alert from "../schema/Alert.ts"
-import { concat } from "../schema/Bytes.ts"
+import { join } from "../schema/Bytes.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as ContentType from "../schema/ContentType.ts"
 import type { HandshakeMessage } from "../schema/HandshakeMessage.ts"
@@ -145,8 +145,7 @@ export class HandshakeChannel {
     return new Step.Step(() =>
       this.#whenNext((message): Effect.Effect<Option.Option<MessageOf<T>>, TlsError> => {
         if (message._tag !== tag) return Effect.succeedNone
-        const accepted = this.#accept<T>()
-        return Exit.map(accepted, Option.some)
+        return Exit.map(this.#accept<T>(), Option.some)
       })
     )
   }
@@ -274,8 +273,7 @@ export class HandshakeChannel {
   /** Seals what was sent under the keys of now. */
   #seal(): void {
     if (this.#unsealed.length === 0) return
-    const [first] = this.#unsealed
-    const content = this.#unsealed.length === 1 ? first! : concat(this.#unsealed)
+    const content = join(this.#unsealed)
     this.#unsealed = []
     this.#outgoing.push(this.writer.write(ContentType.handshake, content))
   }
@@ -307,8 +305,7 @@ export class HandshakeChannel {
 
   #takeOutgoing(): Uint8Array {
     this.#seal()
-    const [first] = this.#outgoing
-    const flight = this.#outgoing.length === 1 ? first! : concat(this.#outgoing)
+    const flight = join(this.#outgoing)
     this.#outgoing = []
     return flight
   }
@@ -328,10 +325,13 @@ export class HandshakeChannel {
 
   #sendAlert(description: Alert.AlertDescription): void {
     this.#seal()
+    this.#outgoing.push(this.sealAlert(description))
+  }
+
+  /** The records of an alert that is sent now, behind all that was sealed before. */
+  sealAlert(description: Alert.AlertDescription): Uint8Array {
     this.trace({ _tag: "AlertSent", description })
-    this.#outgoing.push(
-      this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(description), description }))
-    )
+    return this.writer.write(ContentType.alert, Alert.encode({ level: Alert.levelOf(description), description }))
   }
 
   // -- keys -----------------------------------------------------------------------------------------------------------

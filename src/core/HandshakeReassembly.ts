@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { join } from "../schema/Bytes.ts"
 import { headerLength } from "../schema/HandshakeMessage.ts"
 import * as HandshakeType from "../schema/HandshakeType.ts"
 import type { Limits } from "../schema/Limits.ts"
@@ -49,7 +50,7 @@ export class HandshakeReassembly {
     }
     const end = headerLength + length
     if (this.#length < end) return undefined
-    const all = this.#join()
+    const all = join(this.#parts)
     this.#length -= end
     this.#parts = this.#length > 0 ? [all.subarray(end)] : []
     return all.subarray(0, end)
@@ -62,18 +63,5 @@ export class HandshakeReassembly {
       if (header.length === headerLength) break
     }
     return header
-  }
-
-  /** All that is buffered in one array; copied only when it came in several fragments. */
-  #join(): Uint8Array {
-    const [first] = this.#parts
-    if (this.#parts.length === 1) return first!
-    const all = new Uint8Array(this.#length)
-    let at = 0
-    for (const part of this.#parts) {
-      all.set(part, at)
-      at += part.length
-    }
-    return all
   }
 }

@@ -36,11 +36,12 @@ import * as SignatureSchemes from "../schema/SignatureScheme.ts"
 import type { Problem } from "./CertificateRules.ts"
 import * as Rules from "./CertificateRules.ts"
 import type { RevocationStatus } from "./CrlValidation.ts"
+import { exhausted } from "./CrlValidation.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as CertificateId from "./OcspCertificateId.ts"
 import type { PathEffort, PathLimits } from "./PathValidation.ts"
-import { isKeyFor } from "./PrivateKey.ts"
+import * as SignedStructure from "./SignedStructure.ts"
 
 const { oids } = ObjectIdentifier
 
@@ -276,23 +277,10 @@ const verifySignature = Effect.fnUntraced(function* (
 ): Effect.fn.Return<Problem | undefined> {
   const algorithm = Rules.acceptedAlgorithm(signed, signatureSchemes)
   if ("reason" in algorithm) return bad(`is not signed well: ${algorithm.detail}`)
-  if (!isKeyFor(key, algorithm)) return bad("has a signature such as its responder's key cannot make")
-  if (!crypto.capabilities.verify(algorithm, key)) {
-    return bad(`has a signature that the provider ${crypto.name} cannot verify`)
-  }
-  if (--effort.signatures < 0) {
-    return { reason: "BudgetExceeded", detail: "it would take too much effort to know if it is revoked" }
-  }
-  return yield* Effect.catchAll(
-    Effect.map(crypto.verify(algorithm, key, signed.tbs, signed.signature), (isValid): Problem | undefined =>
-      isValid ? undefined : bad("has a signature that is not its responder's")
-    ),
-    (error): Effect.Effect<Problem> =>
-      // As in path validation: that the provider broke is no verdict on anybody.
-      error.reason === "Failed"
-        ? Effect.die(error)
-        : Effect.succeed(bad(`has a responder whose key cannot be used: ${error.detail}`))
-  )
+  const verdict = yield* SignedStructure.verify({ crypto, effort }, signed, algorithm, key)
+  if (verdict._tag === "Exhausted") return exhausted
+  const wrong = SignedStructure.complaint(verdict, { crypto, signer: "responder" })
+  return wrong === undefined ? undefined : bad(wrong)
 })
 
 // ---------------------------------------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ import type { CryptoProviderService } from "./CryptoProvider.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import * as NameConstraints from "./NameConstraints.ts"
 import { noIssuer, otherKey, toError } from "./PathFailure.ts"
-import { isKeyFor } from "./PrivateKey.ts"
+import * as SignedStructure from "./SignedStructure.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import * as VerifiedSignatures from "./VerifiedSignatures.ts"
@@ -381,28 +381,29 @@ const verifySignature = Effect.fnUntraced(function* (
   const { crypto, request, rules } = search
   const key = issuer.publicKey
   let problem = Rules.weakKey(key, rules)
-  if (problem === undefined && !isKeyFor(key, algorithm)) {
-    problem = { reason: "BadSignature", detail: "its issuer's key cannot make such a signature" }
-  }
-  if (problem === undefined && !crypto.capabilities.verify(algorithm, key)) {
-    problem = { reason: "WeakSignature", detail: `the provider ${crypto.name} cannot verify its signature` }
-  }
   if (problem === undefined && !VerifiedSignatures.has(crypto, child, issuer)) {
-    if (--search.effort.signatures < 0) {
-      const detail = `more than ${request.limits.pathSignatures} signatures would have to be verified`
-      return yield* failure(search, path, path.length - 1, { reason: "BudgetExceeded", detail })
+    const verdict = yield* SignedStructure.verify(search, child, algorithm, key)
+    switch (verdict._tag) {
+      case "Valid":
+        VerifiedSignatures.add(crypto, child, issuer)
+        break
+      case "Wrong":
+        problem = { reason: "BadSignature", detail: "its signature is not its issuer's" }
+        break
+      case "OtherKey":
+        problem = { reason: "BadSignature", detail: "its issuer's key cannot make such a signature" }
+        break
+      case "Unverifiable":
+        problem = { reason: "WeakSignature", detail: `the provider ${crypto.name} cannot verify its signature` }
+        break
+      case "UnusableKey":
+        problem = { reason: "WeakKey", detail: `its issuer's key cannot be used: ${verdict.detail}` }
+        break
+      case "Exhausted": {
+        const detail = `more than ${request.limits.pathSignatures} signatures would have to be verified`
+        return yield* failure(search, path, path.length - 1, { reason: "BudgetExceeded", detail })
+      }
     }
-    problem = yield* Effect.catchAll(
-      Effect.map(crypto.verify(algorithm, key, child.tbs, child.signature), (isValid): Problem | undefined =>
-        isValid ? undefined : { reason: "BadSignature", detail: "its signature is not its issuer's" }
-      ),
-      (error): Effect.Effect<Problem> =>
-        // A key that is no key is the peer's affair; that the provider broke is ours, and no verdict on the peer.
-        error.reason === "Failed"
-          ? Effect.die(error)
-          : Effect.succeed({ reason: "WeakKey", detail: `its issuer's key cannot be used: ${error.detail}` })
-    )
-    if (problem === undefined) VerifiedSignatures.add(crypto, child, issuer)
   }
   results.set(issuer, problem)
   return problem

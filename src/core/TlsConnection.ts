@@ -14,7 +14,7 @@ import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { hashLength } from "../schema/Algorithms.ts"
 import * as Alert from "../schema/Alert.ts"
-import { concat } from "../schema/Bytes.ts"
+import { join } from "../schema/Bytes.ts"
 import * as ContentType from "../schema/ContentType.ts"
 import type { Endpoint } from "../schema/Endpoint.ts"
 import type { HandshakeMessage, NewSessionTicket } from "../schema/HandshakeMessage.ts"
@@ -293,9 +293,7 @@ class Connection implements TlsConnection {
   }
 
   get sink(): Sink.Sink<void, Uint8Array, never, TlsError> {
-    return Sink.forEachChunk((chunk: Chunk.Chunk<Uint8Array>) =>
-      this.write(chunk.length === 1 ? Chunk.unsafeHead(chunk) : concat(chunk))
-    )
+    return Sink.forEachChunk((chunk: Chunk.Chunk<Uint8Array>) => this.write(join(Chunk.toReadonlyArray(chunk))))
   }
 
   #writeFrom(bytes: Uint8Array, at: number): Effect.Effect<void, TlsError> {
@@ -320,7 +318,7 @@ class Connection implements TlsConnection {
       parts.push(writer.write(ContentType.applicationData, data.subarray(at, end)))
       at = end
     }
-    return parts.length === 1 ? parts[0]! : concat(parts)
+    return join(parts)
   }
 
   #cannotWrite(): TlsError | undefined {
@@ -399,11 +397,7 @@ class Connection implements TlsConnection {
 
   #lastAlert(description: Alert.AlertDescription): Uint8Array {
     this.#writeEnded = true
-    this.#flight.trace({ _tag: "AlertSent", description })
-    return this.#flight.writer.write(
-      ContentType.alert,
-      Alert.encode({ level: Alert.levelOf(description), description })
-    )
+    return this.#flight.sealAlert(description)
   }
 
   /**

@@ -13,6 +13,7 @@ import type { CbcAlgorithm, HashAlgorithm, PasswordKdf } from "../schema/Algorit
 import { cbcLengths } from "../schema/Algorithms.ts"
 import { view } from "./NodeBytes.ts"
 import { hashNames } from "./NodeSignature.ts"
+import * as NodeThreadPool from "./NodeThreadPool.ts"
 
 const operation = "deriveFromPassword"
 
@@ -54,19 +55,9 @@ const bytesToKey = (salt: Uint8Array, password: Uint8Array, length: number): Uin
   return output
 }
 
-/** There is no stopping a derivation that has begun: on interruption its result is dropped. */
 const inThreadPool = (
   begin: (done: (error: Error | null | undefined, key: Buffer) => void) => void
-): Effect.Effect<Uint8Array, CryptoError> =>
-  Effect.async((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from("Failed", operation)(cause)))
-    try {
-      // Bun says undefined where Node says null.
-      begin((error, key) => (error === null || error === undefined ? resume(Effect.succeed(view(key))) : fail(error)))
-    } catch (error) {
-      fail(error)
-    }
-  })
+): Effect.Effect<Uint8Array, CryptoError> => Effect.map(NodeThreadPool.run("Failed", operation, begin), view)
 
 /**
  * `deriveFromPassword` of the provider.

@@ -25,6 +25,7 @@ import { oids } from "../schema/ObjectIdentifier.ts"
 import type { PrivateKeyInfo } from "../schema/PrivateKeyInfo.ts"
 import * as PublicKey from "../schema/PublicKey.ts"
 import { bufferOf } from "./NodeBytes.ts"
+import * as NodeThreadPool from "./NodeThreadPool.ts"
 
 /**
  * Node's name of a hash.
@@ -125,31 +126,17 @@ export const verify = (
         },
         CryptoFailure.from("InvalidKey", "verify")
       )
-    : inThreadPool("InvalidKey", "verify", (done: (error: Error | null, isValid: boolean) => void) => {
+    : NodeThreadPool.run<boolean>("InvalidKey", "verify", (done) => {
         CryptoFailure.requireKeyFor("verify", key, algorithm)
         Crypto.verify(digestOf(algorithm), data, withPadding(importPublicKey(key), algorithm), signature, done)
       })
 
 /**
  * Whether the way to another thread and back, 10 to 20 µs of this one, is not worth it: what is left is 0.3 to 1.5 ms.
- * There is no stopping what has begun there: on interruption its result is dropped. Node copies the data first.
+ * Node copies the data first.
  */
 const isQuick = (key: PublicKey.PublicKey): boolean =>
   key._tag !== "Ed448" && (key._tag !== "Ec" || key.curve === "P-256")
-
-const inThreadPool = <A>(
-  reason: CryptoError["reason"],
-  operation: string,
-  start: (done: (error: Error | null, result: A) => void) => void
-): Effect.Effect<A, CryptoError> =>
-  Effect.async((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from(reason, operation)(cause)))
-    try {
-      start((error, result) => (error === null ? resume(Effect.succeed(result)) : fail(error)))
-    } catch (error) {
-      fail(error)
-    }
-  })
 
 const operation = "importPrivateKey"
 
@@ -226,7 +213,7 @@ const signInThreadPool =
   (handle: Crypto.KeyObject, publicKey: PublicKey.PublicKey): PrivateKey.PrivateKey["sign"] =>
   (algorithm, data) =>
     Effect.map(
-      inThreadPool("Failed", "sign", (done: (error: Error | null, signature: Buffer) => void) => {
+      NodeThreadPool.run<Buffer>("Failed", "sign", (done) => {
         CryptoFailure.requireKeyFor("sign", publicKey, algorithm)
         Crypto.sign(digestOf(algorithm), data, withPadding(handle, algorithm), done)
       }),
@@ -302,20 +289,10 @@ const generatePkcs8 = (type: KeyType): Effect.Effect<Uint8Array, CryptoError> =>
 
 /** Looking for primes takes from 50 ms to seconds: never on the main thread. */
 const generateRsa = (modulusLength: number): Effect.Effect<Uint8Array, CryptoError> =>
-  Effect.async((resume) => {
-    const fail = (cause: unknown) => resume(Effect.fail(CryptoFailure.from("Failed", "generatePrivateKey")(cause)))
+  NodeThreadPool.run("Failed", "generatePrivateKey", (done) => {
     // Deno 2.9 panics, and with it the process, for want of primes.
-    if (!(modulusLength >= 512)) {
-      fail(new RangeError(`a modulus of ${modulusLength} bits`))
-      return
-    }
-    try {
-      generateKeyPair("rsa", { ...encodings, modulusLength }, (error, _publicKey, privateKey) =>
-        error === null ? resume(Effect.succeed(privateKey)) : fail(error)
-      )
-    } catch (error) {
-      fail(error)
-    }
+    if (!(modulusLength >= 512)) throw new RangeError(`a modulus of ${modulusLength} bits`)
+    generateKeyPair("rsa", { ...encodings, modulusLength }, (error, _publicKey, privateKey) => done(error, privateKey))
   })
 
 let shortDigests: boolean | undefined

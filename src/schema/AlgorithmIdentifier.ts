@@ -136,6 +136,25 @@ export const read = (reader: Der.DerReader): AlgorithmIdentifier => {
 }
 
 /**
+ * Reads what stands behind the signed part of a structure: the algorithm and the signature. `inside` is the algorithm as
+ * the signed part has it, where it has; were they different, it would not be covered by the signature (RFC 5280 §4.1.1.2,
+ * §5.1.1.2).
+ *
+ * @since 0.1.0
+ * @category decoding
+ */
+export const readSignature = (
+  reader: Der.DerReader,
+  inside?: Uint8Array
+): { readonly signatureAlgorithm: AlgorithmIdentifier; readonly signature: Uint8Array } => {
+  const signatureAlgorithm = read(reader)
+  if (inside !== undefined && !Bytes.equals(signatureAlgorithm.der, inside)) {
+    reader.fail("two signature algorithms that differ")
+  }
+  return { signatureAlgorithm, signature: reader.bitStringBytes() }
+}
+
+/**
  * The DER of a hash's AlgorithmIdentifier, with the NULL that old readers look for.
  *
  * @since 0.1.0

@@ -65,3 +65,11 @@ export const concat = (parts: Iterable<Uint8Array>): Uint8Array => {
   }
   return bytes
 }
+
+/**
+ * The same where the result is only read: one byte string alone is given as it is.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const join = (parts: ReadonlyArray<Uint8Array>): Uint8Array => (parts.length === 1 ? parts[0]! : concat(parts))

@@ -278,10 +278,7 @@ const readCertificate = (reader: Der.DerReader): Certificate => {
   tbs.finish()
   const tbsBytes = outer.bytes.subarray(tbsStart, outer.position)
 
-  const signatureAlgorithm = AlgorithmIdentifier.read(outer)
-  // §4.1.1.2. Were they different, the algorithm would not be covered by the signature.
-  if (!Bytes.equals(signatureAlgorithm.der, innerAlgorithm)) outer.fail("two signature algorithms that differ")
-  const signature = outer.bitStringBytes()
+  const { signature, signatureAlgorithm } = AlgorithmIdentifier.readSignature(outer, innerAlgorithm)
   outer.finish()
   return new Certificate({
     der: reader.bytes,

@@ -153,8 +153,7 @@ const readRequest = (reader: Der.DerReader): CertificateRequest => {
   const extensions = readExtensions(info, attributes)
   info.finish()
   const toBeSigned = outer.bytes.subarray(start, outer.position)
-  const signatureAlgorithm = AlgorithmIdentifier.read(outer)
-  const signature = outer.bitStringBytes()
+  const { signature, signatureAlgorithm } = AlgorithmIdentifier.readSignature(outer)
   outer.finish()
   return new CertificateRequest({
     der: reader.bytes,

@@ -320,10 +320,7 @@ const readList = (reader: Der.DerReader): CertificateRevocationList => {
   tbs.finish()
   const tbsBytes = outer.bytes.subarray(tbsStart, outer.position)
 
-  const signatureAlgorithm = AlgorithmIdentifier.read(outer)
-  // §5.1.1.2. Were they different, the algorithm would not be covered by the signature.
-  if (!Bytes.equals(signatureAlgorithm.der, innerAlgorithm)) outer.fail("two signature algorithms that differ")
-  const signature = outer.bitStringBytes()
+  const { signature, signatureAlgorithm } = AlgorithmIdentifier.readSignature(outer, innerAlgorithm)
   outer.finish()
   return new CertificateRevocationList({
     der: reader.bytes,

@@ -248,8 +248,7 @@ const readBasic = (reader: Der.DerReader): BasicResponse =>
       "ResponseData"
     )
     const tbs = outer.bytes.subarray(start, outer.position)
-    const signatureAlgorithm = AlgorithmIdentifier.read(outer)
-    const signature = outer.bitStringBytes()
+    const { signature, signatureAlgorithm } = AlgorithmIdentifier.readSignature(outer)
     const certificates = outer.optional(0xa0, readCertificates) ?? []
     return { tbs, ...said, signatureAlgorithm, signature, certificates }
   })
