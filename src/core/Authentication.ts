@@ -13,7 +13,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import type { LazyArg } from "effect/Function"
-import type * as Option from "effect/Option"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import { concat } from "../schema/Bytes.ts"
 import * as Certificate from "../schema/Certificate.ts"
@@ -236,6 +236,24 @@ export const verifyPossession = function* (
   )
   if (!valid) return yield* flight.fail("BadSignature", "the signature in CertificateVerify is wrong")
   return { certificates, scheme } as KeyPossession
+}
+
+/**
+ * The possession that was proven when a session began, of its certificates (DER, leaf first) and the scheme that was signed
+ * with. Whoever resumes the session has its secret, which only that peer got. None where they cannot be read any more.
+ *
+ * @since 0.1.0
+ * @category proofs
+ */
+export const resumedPossession = (
+  certificates: ReadonlyArray<Uint8Array>,
+  scheme: SignatureScheme.SignatureScheme | undefined
+): Option.Option<KeyPossession> => {
+  const info = scheme === undefined ? undefined : SignatureScheme.info(scheme)
+  const chain = Either.all(certificates.map(Certificate.decodeCached))
+  return info !== undefined && Either.isRight(chain) && Arr.isNonEmptyReadonlyArray(chain.right)
+    ? Option.some({ certificates: chain.right, scheme: info } as unknown as KeyPossession)
+    : Option.none()
 }
 
 /**

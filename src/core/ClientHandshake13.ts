@@ -15,13 +15,17 @@
  *     {Certificate*}
  *     {CertificateVerify*}
  *     {Finished}                      -------->
+ *                                     <--------  [NewSessionTicket*]
  *     [Application Data]              <------->  [Application Data]
+ *
+ * Where a session is resumed, nobody shows a certificate.
  *
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as Extension from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
@@ -29,8 +33,10 @@ import * as NamedGroup from "../schema/NamedGroup.ts"
 import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import { maxPlaintext } from "../schema/Record.ts"
 import type { ServerName } from "../schema/ServerName.ts"
+import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { TlsError } from "../schema/TlsError.ts"
 import * as Auth from "./Authentication.ts"
+import * as Resumption from "./ClientResumption.ts"
 import type { ConnectionInfo } from "./ConnectionInfo.ts"
 import type { KeyShare } from "./CryptoProvider.ts"
 import type { Established } from "./Established.ts"
@@ -41,6 +47,7 @@ import * as KeyAgreement from "./KeyAgreement.ts"
 import type { KeyLogService } from "./KeyLog.ts"
 import * as KeyLog from "./KeyLog.ts"
 import * as KeySchedule from "./KeySchedule.ts"
+import * as SessionTerms from "./SessionTerms.ts"
 import * as Step from "./Step.ts"
 
 /**
@@ -69,10 +76,11 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   // ClientHello, and a second one if the server wants it.
   const offer = yield* offerHello(flight, parameters)
   const answer = yield* flight.expect("ServerHello", "HelloRetryRequest")
-  const { hello, shares, suite } =
+  const { hello, offered, shares, suite } =
     answer._tag === "HelloRetryRequest"
       ? yield* retryHello(flight, policy, offer, answer)
-      : { hello: answer, shares: offer.shares, suite: yield* checkAnswer(flight, policy, offer.hello, answer) }
+      : { ...offer, hello: answer, suite: yield* checkAnswer(flight, policy, offer.hello, answer) }
+  const resumed = yield* resumedSession(flight, hello, suite, offered)
 
   // ServerHello: the keys of the handshake.
   const share = yield* serverShare(flight, shares, hello)
@@ -83,7 +91,8 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   )
   if (transcript.hash === undefined) transcript.begin(suite.hash)
   const schedule = KeySchedule.make(flight.crypto, suite)
-  const handshakeSecret = schedule.handshake(schedule.early(), sharedSecret)
+  const early = schedule.early(resumed === undefined ? undefined : Redacted.value(resumed.session.secret))
+  const handshakeSecret = schedule.handshake(early, sharedSecret)
   const handshakeTraffic = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
   const log = (label: KeyLog.KeyLogLabel, secret: Uint8Array) =>
     keyLog === undefined ? Step.nothing : keyLog.write(KeyLog.line(label, offer.hello.random, secret))
@@ -95,20 +104,14 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   flight.changeWriteKeys(schedule, suite, handshakeTraffic.client, "handshake")
   flight.enter("authentication")
 
-  // {EncryptedExtensions} {CertificateRequest*}
+  // {EncryptedExtensions} {CertificateRequest*} {Certificate*} {CertificateVerify*}
   const encrypted = yield* flight.expect("EncryptedExtensions")
   const alpn = yield* selectedProtocol(flight, policy, encrypted)
   yield* applyRecordSizeLimit(flight, policy, encrypted)
-  const request = yield* flight.optional("CertificateRequest")
-
-  // {Certificate} {CertificateVerify}: first that the server owns its key, then who it is.
-  const certificate = yield* flight.expect("Certificate")
-  const chain = yield* serverChain(flight, certificate)
-  const signed = transcript.digest()
-  const proof = yield* flight.expect("CertificateVerify")
-  const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
-  const staples = policy.requestStaple ? Auth.staplesOf(certificate) : undefined
-  const peer = yield* Auth.verifyPeer(flight, policy, possession, { serverName, staples })
+  const { peer, request, staple } =
+    resumed === undefined
+      ? yield* authenticateServer(flight, policy, serverName)
+      : { peer: resumed.peer, request: Option.none(), staple: resumed.session.staple }
 
   // {Finished}
   const finishedOver = transcript.digest()
@@ -131,23 +134,23 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   flight.changeWriteKeys(schedule, suite, applicationTraffic.client, "application")
   yield* flight.flush
 
+  const clientScheme = resumed === undefined ? Option.getOrUndefined(ourScheme)?.code : resumed.session.clientScheme
   const info: ConnectionInfo = {
     role: "client",
     version: "TLSv1.3",
     cipherSuite: suite.name,
     group: NamedGroup.info(share.ours.group)!.name,
     signatureScheme: peer.possession.scheme.name,
-    clientSignatureScheme: Option.map(ourScheme, (scheme) => scheme.name),
+    clientSignatureScheme: Option.fromNullable(
+      clientScheme === undefined ? undefined : SignatureScheme.info(clientScheme)?.name
+    ),
     alpn,
     serverName,
     peer: Auth.identityOf(peer),
-    peerCertificates: chain,
-    // A copy, since the message is not kept.
-    peerStaple: Option.fromNullable(
-      Extension.find(certificate.entries[0]!.extensions, "CertificateStatus")?.response.slice()
-    ),
+    peerCertificates: peer.possession.certificates,
+    peerStaple: Option.fromNullable(staple),
     helloRetryRequest: answer._tag === "HelloRetryRequest",
-    resumed: false,
+    resumed: resumed !== undefined,
     earlyData: false
   }
   return {
@@ -156,13 +159,25 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     readSecret: applicationTraffic.server,
     writeSecret: applicationTraffic.client,
     exporterSecret,
-    info
+    info,
+    keepTicket: Resumption.keepTickets(flight, policy, {
+      suite,
+      mainSecret,
+      serverName,
+      alpn,
+      peer,
+      clientScheme,
+      staple,
+      resumed: resumed?.session
+    })
   } satisfies Established as Established
 })
 
+/** `hello` is without the session that is offered with it: that is sealed to a ClientHello as it is sent. */
 interface Offer {
   readonly hello: Message.ClientHello
   readonly shares: ReadonlyArray<KeyShare>
+  readonly offered: Resumption.OfferedSession | undefined
 }
 
 /** Sends the first ClientHello. */
@@ -181,10 +196,20 @@ const offerHello = function* (flight: HandshakeChannel, { policy, serverName }: 
     compressionMethods: Uint8Array.of(0),
     extensions: helloExtensions(policy, serverName, shares)
   }
-  flight.offered = new Set(hello.extensions.map(Extension.typeOf))
-  flight.send(hello, ProtocolVersion.tls10)
-  yield* flight.flush
-  return { hello, shares } satisfies Offer as Offer
+  const offered = Option.getOrUndefined(yield* Resumption.find(flight, policy, serverName))
+  yield* sendHello(flight, { hello, shares, offered }, ProtocolVersion.tls10)
+  return { hello, shares, offered } satisfies Offer as Offer
+}
+
+const sendHello = (
+  flight: HandshakeChannel,
+  { hello, offered }: Offer,
+  version?: ProtocolVersion.ProtocolVersion
+): Effect.Effect<void, TlsError> => {
+  const whole = offered === undefined ? hello : Resumption.withOffer(flight, hello, offered)
+  flight.offered = new Set(whole.extensions.map(Extension.typeOf))
+  flight.send(whole, version)
+  return flight.flush
 }
 
 const helloExtensions = (
@@ -205,6 +230,10 @@ const helloExtensions = (
   ...(policy.requestStaple ? [{ _tag: "StatusRequest" as const, responderIds: [], requestExtensions: noBytes }] : []),
   ...(policy.authorities.length > 0
     ? [{ _tag: "CertificateAuthorities" as const, authorities: policy.authorities }]
+    : []),
+  // Who does not want tickets does not say how they could be used (RFC 9846 §4.2.9).
+  ...(policy.sessions.cache !== undefined
+    ? [{ _tag: "PskKeyExchangeModes" as const, modes: [SessionTerms.pskWithKeyAgreement] }]
     : []),
   { _tag: "SupportedVersions", versions: [ProtocolVersion.tls13] },
   { _tag: "KeyShareOffer", shares: shares.map(({ group, publicKey }) => ({ group, publicKey })) }
@@ -281,8 +310,9 @@ const retryHello = function* (
   }
   if (policy.middleboxCompatibility) flight.sendChangeCipherSpec()
   flight.transcript.retry(suite.hash)
-  flight.send(hello)
-  yield* flight.flush
+  // A session of another hash is of no use any more (RFC 9846 §4.1.4).
+  const offered = offer.offered?.suite.hash === suite.hash ? offer.offered : undefined
+  yield* sendHello(flight, { hello, shares, offered })
   const answer = yield* flight.expect("ServerHello")
   const again = yield* checkAnswer(flight, policy, hello, answer)
   if (again !== suite) return yield* flight.fail("IllegalParameter", "the server changed the cipher suite")
@@ -290,7 +320,26 @@ const retryHello = function* (
   if (wanted !== undefined && answered !== undefined && answered.share.group !== wanted.group) {
     return yield* flight.fail("IllegalParameter", "the server answers another group than it asked for")
   }
-  return { hello: answer, shares, suite }
+  return { hello: answer, offered, shares, suite }
+}
+
+/** The session that the server goes on with, if it is the one it was offered. */
+const resumedSession = function* (
+  flight: HandshakeChannel,
+  hello: Message.ServerHello,
+  suite: CipherSuiteInfo,
+  offered: Resumption.OfferedSession | undefined
+): Effect.fn.Return<Resumption.OfferedSession | undefined, TlsError> {
+  const answer = Extension.find(hello.extensions, "PreSharedKeyAnswer")
+  if (answer === undefined) return undefined
+  // That it was offered at all was seen to before: it answers an extension of ours.
+  if (answer.selected !== 0 || offered === undefined) {
+    return yield* flight.fail("IllegalParameter", `the server resumes session ${answer.selected}, 1 was offered`)
+  }
+  if (offered.suite.hash !== suite.hash) {
+    return yield* flight.fail("IllegalParameter", "the server resumes a session with a suite of another hash")
+  }
+  return offered
 }
 
 /** The share the server answers with, beside ours of the same group. */
@@ -330,6 +379,25 @@ const applyRecordSizeLimit = (
   flight.writer.maxInner = Math.min(size.limit, maxPlaintext + 1)
   flight.reader.maxInner = policy.recordSizeLimit ?? maxPlaintext + 1
   return Effect.void
+}
+
+/** {CertificateRequest*} {Certificate} {CertificateVerify}: first that the server owns its key, then who it is. */
+const authenticateServer = function* (
+  flight: HandshakeChannel,
+  policy: HandshakePolicy,
+  serverName: Option.Option<ServerName>
+) {
+  const request = yield* flight.optional("CertificateRequest")
+  const certificate = yield* flight.expect("Certificate")
+  const chain = yield* serverChain(flight, certificate)
+  const signed = flight.transcript.digest()
+  const proof = yield* flight.expect("CertificateVerify")
+  const possession = yield* Auth.verifyPossession(flight, policy, chain, proof, signed)
+  const staples = policy.requestStaple ? Auth.staplesOf(certificate) : undefined
+  const peer = yield* Auth.verifyPeer(flight, policy, possession, { serverName, staples })
+  // A copy, since the message is not kept.
+  const staple = Extension.find(certificate.entries[0]!.extensions, "CertificateStatus")?.response.slice()
+  return { peer, request, staple }
 }
 
 const serverChain = function* (flight: HandshakeChannel, message: Message.Certificate) {

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -62,7 +63,7 @@ export const resolve = (
 type ProtocolPolicy = Omit<HandshakePolicy, "verifier" | "requestStaple" | "clientAuthentication" | "authorities">
 
 const resolveProtocol = (
-  { identities, ocspResponse, protocol, resolveIdentity, selectAlpn }: SecureContext,
+  { identities, ocspResponse, protocol, resolveIdentity, selectAlpn, sessions }: SecureContext,
   crypto: CryptoProviderService
 ): Either.Either<ProtocolPolicy, TlsConfigError> =>
   Either.gen(function* () {
@@ -167,7 +168,14 @@ const resolveProtocol = (
       ownIdentities: identities,
       resolveIdentities: resolveIdentity,
       ocspResponse,
-      selectPolicy: undefined
+      selectPolicy: undefined,
+      sessions: {
+        ticketKeys: sessions.ticketKeys,
+        cache: sessions.cache,
+        tickets: sessions.tickets ?? Defaults.tickets,
+        lifetime: Math.floor(Duration.toSeconds(sessions.lifetime ?? Defaults.sessionLifetime)),
+        context: sessions.context ?? ""
+      }
     }
   })
 
@@ -196,7 +204,8 @@ const selectedOver = (base: SecureContext, chosen: SecureContext): SecureContext
     ocspResponse: isSomebody ? chosen.ocspResponse : (chosen.ocspResponse ?? base.ocspResponse),
     selectAlpn: chosen.selectAlpn ?? (chosen.protocol.alpn === undefined ? base.selectAlpn : undefined),
     selectContext: undefined,
-    trust: { ...(saysWhom(chosen.trust) ? others : base.trust), ...chosen.trust }
+    trust: { ...(saysWhom(chosen.trust) ? others : base.trust), ...chosen.trust },
+    sessions: { ...base.sessions, ...chosen.sessions }
   }
 }
 

@@ -3,7 +3,9 @@
  *
  * @since 0.1.0
  */
+import type * as Effect from "effect/Effect"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import type { NewSessionTicket } from "../schema/HandshakeMessage.ts"
 import type { ConnectionInfo } from "./ConnectionInfo.ts"
 import type { ExporterSecret, KeySchedule, TrafficSecret } from "./KeySchedule.ts"
 
@@ -18,4 +20,6 @@ export interface Established {
   readonly writeSecret: TrafficSecret
   readonly exporterSecret: ExporterSecret
   readonly info: ConnectionInfo
+  /** What becomes of a ticket; without it they are read and set aside. */
+  readonly keepTicket: ((ticket: NewSessionTicket) => Effect.Effect<void>) | undefined
 }

@@ -15,6 +15,8 @@ import type { OcspResponse } from "../schema/OcspResponse.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import type { Identity, IdentityResolver } from "./Identity.ts"
+import type { SessionCache } from "./SessionCache.ts"
+import type { TicketKeys } from "./TicketKeys.ts"
 import type { Verifier } from "./Verifier.ts"
 
 /**
@@ -65,6 +67,20 @@ export type PolicySelector = (
 export type ClientAuthentication = "none" | "request" | "require"
 
 /**
+ * What is kept so that connections can be resumed: `lifetime` in seconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface SessionPolicy {
+  readonly ticketKeys: TicketKeys | undefined
+  readonly cache: SessionCache | undefined
+  readonly tickets: number
+  readonly lifetime: number
+  readonly context: string
+}
+
+/**
  * @since 0.1.0
  * @category models
  */
@@ -88,6 +104,7 @@ export interface HandshakePolicy {
   readonly resolveIdentities: IdentityResolver | undefined
   readonly ocspResponse: OcspResponder | undefined
   readonly selectPolicy: PolicySelector | undefined
+  readonly sessions: SessionPolicy
   readonly verifier: Verifier
   /** Whether a client asks for an OCSP response with the server's certificate. */
   readonly requestStaple: boolean

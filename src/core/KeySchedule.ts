@@ -183,6 +183,7 @@ export const expandLabel = (
 /** Those of the schedule, encoded once: twenty are needed for a handshake. */
 const labels = {
   derived: encodeLabel("derived"),
+  resumptionBinder: encodeLabel("res binder"),
   clientHandshake: encodeLabel("c hs traffic"),
   serverHandshake: encodeLabel("s hs traffic"),
   clientApplication: encodeLabel("c ap traffic"),
@@ -193,7 +194,8 @@ const labels = {
   key: encodeLabel("key"),
   iv: encodeLabel("iv"),
   finished: encodeLabel("finished"),
-  exporter: encodeLabel("exporter")
+  exporter: encodeLabel("exporter"),
+  resumption: encodeLabel("resumption")
 }
 
 /**
@@ -205,6 +207,11 @@ const labels = {
 export interface KeySchedule {
   readonly hash: HashAlgorithm
   readonly early: (psk?: Uint8Array) => EarlySecret
+  /**
+   * What proves that a client has the secret of a session: `early` is made of that, `transcript` ends in its ClientHello
+   * where the binders begin (RFC 9846 §4.2.11.2).
+   */
+  readonly binder: (early: EarlySecret, transcript: TranscriptHash) => Uint8Array
   readonly handshake: (early: EarlySecret, sharedSecret: Uint8Array) => HandshakeSecret
   readonly main: (handshake: HandshakeSecret) => MainSecret
   /** `transcript` ends with the ServerHello. */
@@ -215,6 +222,8 @@ export interface KeySchedule {
   readonly exporter: (main: MainSecret, transcript: TranscriptHash) => ExporterSecret
   /** `transcript` ends with the client's Finished. */
   readonly resumption: (main: MainSecret, transcript: TranscriptHash) => ResumptionSecret
+  /** The secret of the session that a ticket stands for (RFC 9846 §4.6.1). */
+  readonly ticketSecret: (resumption: ResumptionSecret, nonce: Uint8Array) => Uint8Array
   /** The secret after a KeyUpdate (RFC 9846 §7.2). */
   readonly update: (secret: TrafficSecret) => TrafficSecret
   readonly trafficKeys: (secret: TrafficSecret) => TrafficKeys
@@ -257,9 +266,13 @@ const makeSchedule = (crypto: CryptoProviderService, { aead, hash }: CipherSuite
   const earlyWithoutPsk = extract(zeros, zeros) as EarlySecret
   const derivedWithoutPsk = derive(earlyWithoutPsk, labels.derived, emptyHash)
 
+  const finished = (secret: Uint8Array, transcript: TranscriptHash): Uint8Array =>
+    crypto.hmac(hash, derive(secret, labels.finished, empty), transcript)
+
   return {
     hash,
     early: (psk) => (psk === undefined ? earlyWithoutPsk : (extract(zeros, psk) as EarlySecret)),
+    binder: (early, transcript) => finished(derive(early, labels.resumptionBinder, emptyHash), transcript),
     handshake: (early, sharedSecret) => {
       const salt = early === earlyWithoutPsk ? derivedWithoutPsk : derive(early, labels.derived, emptyHash)
       return extract(salt, sharedSecret) as HandshakeSecret
@@ -275,13 +288,14 @@ const makeSchedule = (crypto: CryptoProviderService, { aead, hash }: CipherSuite
     }),
     exporter: (main, transcript) => derive(main, labels.exporterMain, transcript) as ExporterSecret,
     resumption: (main, transcript) => derive(main, labels.resumptionMain, transcript) as ResumptionSecret,
+    ticketSecret: (resumption, nonce) => derive(resumption, labels.resumption, nonce),
     update: (secret) => derive(secret, labels.update, empty) as TrafficSecret,
     trafficKeys: (secret) => ({
       aead,
       key: expand(crypto, hash, secret, labels.key, empty, aeadLengths[aead].key),
       iv: expand(crypto, hash, secret, labels.iv, empty, 12)
     }),
-    verifyData: (secret, transcript) => crypto.hmac(hash, derive(secret, labels.finished, empty), transcript),
+    verifyData: finished,
     exportKeyingMaterial: (exporter, label, context, length) => {
       const secret = derive(exporter, encodeLabel(label), emptyHash)
       return expand(crypto, hash, secret, labels.exporter, crypto.hash(hash, context), length)

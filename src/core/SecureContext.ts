@@ -1,6 +1,6 @@
 /**
- * A SecureContext says how to speak TLS and as whom: protocol, identity and trust as one immutable value. It holds
- * only what was said; defaults are filled in when a handshake begins, so that contexts merge.
+ * A SecureContext says how to speak TLS and as whom: protocol, identity, trust and sessions as one immutable value. It
+ * holds only what was said; defaults are filled in when a handshake begins, so that contexts merge.
  *
  * @example
  * import { Effect } from "effect"
@@ -14,6 +14,7 @@
  *
  * @since 0.1.0
  */
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import { dual } from "effect/Function"
@@ -36,6 +37,8 @@ import * as OptionSchema from "./OptionSchema.ts"
 import type { RevocationOptions } from "./Revocation.ts"
 import * as RevocationInput from "./RevocationInput.ts"
 import { SecureContextOptions } from "./SecureContextOptions.ts"
+import type { SessionCache } from "./SessionCache.ts"
+import type { TicketKeys } from "./TicketKeys.ts"
 import * as TlsMetrics from "./TlsMetrics.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
@@ -64,6 +67,21 @@ export interface Trust {
 }
 
 /**
+ * What is kept of connections so that later ones can resume them, as far as it was said. Without ticket keys a server gives
+ * no tickets, and without a cache a client has nothing to resume: then every handshake is a full one.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Sessions {
+  readonly ticketKeys?: TicketKeys
+  readonly cache?: SessionCache
+  readonly tickets?: number
+  readonly lifetime?: Duration.Duration
+  readonly context?: string
+}
+
+/**
  * Finds what a server goes by for a name; none means what it says for all others. What the found context does not say,
  * the server's says; its versions, limits on messages and deadline hold before there is a name. May be slow, fail or be
  * interrupted: the handshake's deadline covers it.
@@ -89,6 +107,7 @@ export interface SecureContext extends Pipeable {
   readonly selectContext: ContextSelector | undefined
   readonly ocspResponse: OcspResponder | undefined
   readonly trust: Trust
+  readonly sessions: Sessions
 }
 
 const fromParts = (parts: Omit<SecureContext, typeof TypeId | "pipe">): SecureContext => ({
@@ -112,7 +131,8 @@ export const empty: SecureContext = fromParts({
   selectAlpn: undefined,
   selectContext: undefined,
   ocspResponse: undefined,
-  trust: {}
+  trust: {},
+  sessions: {}
 })
 
 /**
@@ -157,7 +177,8 @@ export const make = (
                 limits: { ...Limits.defaults, ...said.protocol?.limits }
               })
             })
-      } as Trust
+      } as Trust,
+      sessions: said.sessions ?? {}
     })
     yield* ContextResolution.resolve(context, crypto, "client")
     for (const { certificateChain } of context.identities) TlsMetrics.unsafeIdentity(certificateChain[0])
@@ -200,7 +221,8 @@ export const merge: {
     selectAlpn: that.selectAlpn ?? self.selectAlpn,
     selectContext: that.selectContext ?? self.selectContext,
     ocspResponse: that.ocspResponse ?? self.ocspResponse,
-    trust: { ...self.trust, ...that.trust }
+    trust: { ...self.trust, ...that.trust },
+    sessions: { ...self.sessions, ...that.sessions }
   })
 )
 
@@ -247,6 +269,17 @@ export const withTrust: {
   (trust: Trust): (self: SecureContext) => SecureContext
   (self: SecureContext, trust: Trust): SecureContext
 } = dual(2, (self: SecureContext, trust: Trust) => merge(self, { ...empty, trust }))
+
+/**
+ * The context with this said of sessions.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withSessions: {
+  (sessions: Sessions): (self: SecureContext) => SecureContext
+  (self: SecureContext, sessions: Sessions): SecureContext
+} = dual(2, (self: SecureContext, sessions: Sessions) => merge(self, { ...empty, sessions }))
 
 /**
  * The context with other application protocols, best first.

@@ -3,14 +3,20 @@
  *
  * @since 0.1.0
  */
+import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { ProtocolOptions } from "../schema/ProtocolOptions.ts"
+import { between, DurationFromInput, ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { AlpnSelector, ClientAuthentication, OcspResponder } from "./HandshakePolicy.ts"
 import type { IdentityResolver } from "./Identity.ts"
 import type { CertificatesInput } from "./IdentityOptions.ts"
 import { IdentityOptions, isCertificatesInput } from "./IdentityOptions.ts"
 import { declared, instead, said } from "./OptionSchema.ts"
 import { RevocationInput } from "./RevocationInput.ts"
+import type { SessionCache } from "./SessionCache.ts"
+import { isSessionCache } from "./SessionCache.ts"
+import { mostLifetime } from "./SessionTerms.ts"
+import type { TicketKeys } from "./TicketKeys.ts"
+import { isTicketKeys } from "./TicketKeys.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import type { Verifier } from "./Verifier.ts"
@@ -68,6 +74,33 @@ export const TrustOptions = Schema.Struct({
 export interface TrustOptions extends Schema.Schema.Type<typeof TrustOptions> {}
 
 /**
+ * What is kept of connections, so that later ones can resume them.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const SessionsOptions = Schema.Struct({
+  /** What a server seals its tickets with; without them it gives none. Node: `ticketKeys`. */
+  ticketKeys: said(declared<TicketKeys>("ticket keys, as `TicketKeys.make` gives them", isTicketKeys)),
+  /** Where a client keeps its sessions; without one it resumes none. Node: `session`, and the event of that name. */
+  cache: said(declared<SessionCache>("a cache, as `SessionCache.make` gives it", isSessionCache)),
+  /** How many tickets a server gives after a full handshake; after a resumed one it is one of them. */
+  tickets: said(between("tickets", 0, 16)),
+  /** How long a session may be resumed, a week at most. Node: `sessionTimeout`. */
+  lifetime: said(
+    DurationFromInput.pipe(
+      Schema.filter(
+        (lifetime) =>
+          (Duration.toSeconds(lifetime) >= 1 && Duration.toSeconds(lifetime) <= mostLifetime) ||
+          "a session lasts from a second to 7 days"
+      )
+    )
+  ),
+  /** Keeps sessions of one application apart from another's with the same keys or cache. Node: `sessionIdContext`. */
+  context: said(Schema.String)
+}).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })
+
+/**
  * The aspects of a SecureContext. What is left out is not said: `Defaults` holds, or what another context says that it
  * is merged with.
  *
@@ -86,10 +119,11 @@ export const SecureContextOptions = Schema.Struct({
   selectAlpn: said(declared<AlpnSelector>("a function of the offered protocols to an Effect", isFunction)),
   /** Finds the OCSP response to staple, for clients that ask. Node: the event `OCSPRequest`. */
   ocspResponse: said(declared<OcspResponder>("a function of a certificate to an Effect", isFunction)),
-  trust: said(TrustOptions)
+  trust: said(TrustOptions),
+  sessions: said(SessionsOptions)
 }).annotations({
   parseOptions: { errors: "all", onExcessProperty: "error" },
-  ...instead("options: { protocol, identity, resolveIdentity, selectAlpn, ocspResponse, trust }")
+  ...instead("options: { protocol, identity, resolveIdentity, selectAlpn, ocspResponse, trust, sessions }")
 })
 
 /**

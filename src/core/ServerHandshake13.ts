@@ -15,7 +15,10 @@
  *     {Certificate*}
  *     {CertificateVerify*}
  *     {Finished}                      -------->
+ *                                     <--------  [NewSessionTicket*]
  *     [Application Data]              <------->  [Application Data]
+ *
+ * Where a session is resumed, nobody shows a certificate.
  *
  * @since 0.1.0
  */
@@ -24,6 +27,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
 import { equals, toLatin1 } from "../schema/Bytes.ts"
 import * as Extension from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
@@ -45,6 +49,7 @@ import * as KeyAgreement from "./KeyAgreement.ts"
 import type { KeyLogService } from "./KeyLog.ts"
 import * as KeyLog from "./KeyLog.ts"
 import * as KeySchedule from "./KeySchedule.ts"
+import * as Resumption from "./ServerResumption.ts"
 import * as Step from "./Step.ts"
 
 /**
@@ -82,8 +87,9 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
 
   // What the client wants, and who we are to it.
   const alpn = yield* selectProtocol(flight, policy, hello, serverName)
-  const identity = yield* chooseIdentity(flight, policy, hello, serverName)
-  const staple = yield* findStaple(flight, policy, hello, identity)
+  const resumed = yield* Resumption.resume(flight, policy, { alpn, hello, serverName, suite })
+  const identity = Option.isSome(resumed) ? undefined : yield* chooseIdentity(flight, policy, hello, serverName)
+  const staple = identity === undefined ? [] : yield* findStaple(flight, policy, hello, identity)
 
   // ServerHello: the keys of the handshake.
   const agreed = yield* Auth.guardCrypto(
@@ -103,12 +109,14 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     compressionMethod: 0,
     extensions: [
       { _tag: "SelectedVersion", version: ProtocolVersion.tls13 },
-      { _tag: "KeyShareAnswer", share: { group: wanted.group.code, publicKey: agreed.publicKey } }
+      { _tag: "KeyShareAnswer", share: { group: wanted.group.code, publicKey: agreed.publicKey } },
+      ...(Option.isSome(resumed) ? [{ _tag: "PreSharedKeyAnswer" as const, selected: resumed.value.selected }] : [])
     ]
   })
   if (hello.sessionId.length > 0 && !retried) flight.sendChangeCipherSpec()
   const schedule = KeySchedule.make(flight.crypto, suite)
-  const handshakeSecret = schedule.handshake(schedule.early(), agreed.sharedSecret)
+  const early = schedule.early(Option.isSome(resumed) ? Redacted.value(resumed.value.session.secret) : undefined)
+  const handshakeSecret = schedule.handshake(early, agreed.sharedSecret)
   const handshakeTraffic = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
   const log = (label: KeyLog.KeyLogLabel, secret: Uint8Array) =>
     keyLog === undefined ? Step.nothing : keyLog.write(KeyLog.line(label, hello.random, secret))
@@ -123,12 +131,14 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     _tag: "EncryptedExtensions",
     extensions: encryptedExtensions(flight, policy, hello, { alpn, named: Option.isSome(serverName) })
   })
-  if (policy.clientAuthentication !== "none") {
-    const request = certificateRequest(policy)
-    flight.offered = new Set(request.extensions.map(Extension.typeOf))
-    flight.send(request)
+  if (identity !== undefined) {
+    if (policy.clientAuthentication !== "none") {
+      const request = certificateRequest(policy)
+      flight.offered = new Set(request.extensions.map(Extension.typeOf))
+      flight.send(request)
+    }
+    yield* Auth.provePossession(flight, identity, noBytes, staple)
   }
-  yield* Auth.provePossession(flight, identity, noBytes, staple)
   flight.send({
     _tag: "Finished",
     verifyData: schedule.verifyData(handshakeTraffic.server, transcript.digest())
@@ -143,8 +153,9 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   yield* flight.flush
 
   // {Certificate*} {CertificateVerify*} {Finished}
-  const peer =
-    policy.clientAuthentication === "none"
+  const peer = Option.isSome(resumed)
+    ? resumed.value.peer
+    : policy.clientAuthentication === "none"
       ? Option.none<Auth.VerifiedPeer>()
       : yield* authenticateClient(flight, policy)
   const finishedOver = transcript.digest()
@@ -152,12 +163,17 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   yield* Auth.verifyFinished(flight, schedule, handshakeTraffic.client, finished, finishedOver)
   yield* flight.changeReadKeys(schedule, applicationTraffic.client, "application")
 
+  // [NewSessionTicket*]
+  const { scheme } = Option.isSome(resumed) ? resumed.value : identity!
+  const session = { hello, suite, mainSecret, alpn, serverName, serverScheme: scheme.code, peer, resumed }
+  yield* Resumption.issueTickets(flight, policy, session)
+
   const info: ConnectionInfo = {
     role: "server",
     version: "TLSv1.3",
     cipherSuite: suite.name,
     group: wanted.group.name,
-    signatureScheme: identity.scheme.name,
+    signatureScheme: scheme.name,
     clientSignatureScheme: Option.map(peer, ({ possession }) => possession.scheme.name),
     alpn,
     serverName,
@@ -165,7 +181,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     peerCertificates: Option.match(peer, { onNone: () => [], onSome: ({ possession }) => possession.certificates }),
     peerStaple: Option.none(),
     helloRetryRequest: retried,
-    resumed: false,
+    resumed: Option.isSome(resumed),
     earlyData: false
   }
   return {
@@ -174,7 +190,8 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     readSecret: applicationTraffic.client,
     writeSecret: applicationTraffic.server,
     exporterSecret,
-    info
+    info,
+    keepTicket: undefined
   } satisfies Established as Established
 })
 

@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
+import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
@@ -103,6 +104,8 @@ class Connection implements TlsConnection {
   #requested = false
   #bytesReceived = 0
   #postHandshake = 0
+  /** Tickets that came and are not kept yet. */
+  #tickets: Array<NewSessionTicket> = []
   #warnings = 0
 
   constructor(flight: HandshakeChannel, established: Established, scope: Scope.Scope) {
@@ -134,18 +137,20 @@ class Connection implements TlsConnection {
     return this.#reading.withLock(Effect.uninterruptible(this.#next))
   })
 
-  readonly #next: TlsConnection["pull"] = Effect.suspend(
-    () =>
-      this.#available() ??
-      Effect.matchEffect(this.#flight.duplex.pull, {
-        onFailure: (error) => Effect.fail(Option.some(error)),
-        onSuccess: (chunk) => {
-          if (Option.isSome(chunk)) this.#flight.reader.push(chunk.value)
-          else this.#endReading(new TruncationError({ phase: "connected", bytesReceived: this.#bytesReceived }))
-          return this.#next
-        }
-      })
-  )
+  readonly #next: TlsConnection["pull"] = Effect.suspend(() => {
+    const now = this.#available()
+    if (now !== undefined) return now
+    const due = this.#due()
+    if (due !== undefined) return Effect.zipRight(due, this.#next)
+    return Effect.matchEffect(this.#flight.duplex.pull, {
+      onFailure: (error) => Effect.fail(Option.some(error)),
+      onSuccess: (chunk) => {
+        if (Option.isSome(chunk)) this.#flight.reader.push(chunk.value)
+        else this.#endReading(new TruncationError({ phase: "connected", bytesReceived: this.#bytesReceived }))
+        return this.#next
+      }
+    })
+  })
 
   /** What there is to read, or that there is an end; `undefined` when more has to come for that. */
   #available(): TlsConnection["pull"] | undefined {
@@ -153,8 +158,15 @@ class Connection implements TlsConnection {
     const data = batch.length > 0 ? Effect.succeed(Chunk.unsafeFromArray(batch)) : undefined
     const result =
       data ?? (this.#readEnd === undefined ? undefined : Effect.zipRight(this.#tellPeer, Effect.fail(this.#readEnd)))
-    if (!this.#answerDue || this.#answering) return result
-    return Effect.zipRight(this.#answer, result ?? this.#next)
+    const due = result === undefined ? undefined : this.#due()
+    return due === undefined ? result : Effect.zipRight(due, result!)
+  }
+
+  /** What has come to be done besides: an answer to a KeyUpdate, tickets to keep. */
+  #due(): Effect.Effect<void> | undefined {
+    const answer = this.#answerDue && !this.#answering ? this.#answer : undefined
+    if (this.#tickets.length === 0) return answer
+    return answer === undefined ? this.#keepTickets : Effect.zipRight(this.#keepTickets, answer)
   }
 
   get stream(): Stream.Stream<Uint8Array, TlsError> {
@@ -239,11 +251,24 @@ class Connection implements TlsConnection {
     }
   }
 
-  /** Tickets are read and set aside: there is no resumption yet. */
   #ticket(message: NewSessionTicket): void {
     const wrong = checkMessage(message, { limits: this.#flight.limits, phase: "connected", offered: undefined })
     if (wrong !== undefined) this.#endReading(wrong)
+    else if (this.#established.keepTicket !== undefined) this.#tickets.push(message)
   }
+
+  /** Keeps what came, beside the reading: a cache that takes its time, or never ends, holds nobody up. */
+  readonly #keepTickets: Effect.Effect<void> = Effect.flatMap(Effect.runtime(), (runtime) =>
+    Effect.sync(() => {
+      const { keepTicket } = this.#established
+      const tickets = this.#tickets
+      this.#tickets = []
+      // A cache in memory is done with it here and now.
+      for (const ticket of tickets) {
+        Runtime.runFork(runtime)(keepTicket!(ticket), { immediate: true, scope: this.#scope })
+      }
+    })
+  )
 
   #peerUpdatesKeys(request: number): void {
     if (request > 1) {

@@ -1,10 +1,11 @@
 /**
  * The hash over the handshake's messages (RFC 9846 §4.4.1). Which hash is known only with the ServerHello, so the
- * first messages wait as bytes.
+ * first messages wait as bytes; so do they after a HelloRetryRequest, for the binders of the second ClientHello.
  *
  * @since 0.1.0
  */
 import type { HashAlgorithm } from "../schema/Algorithms.ts"
+import { concat } from "../schema/Bytes.ts"
 import { codes } from "../schema/HandshakeType.ts"
 import type { CryptoProviderService, IncrementalHash } from "./CryptoProvider.ts"
 import type { TranscriptHash } from "./KeySchedule.ts"
@@ -32,9 +33,14 @@ export class Transcript {
   /** Fixes the hash. Once only. */
   begin(hash: HashAlgorithm): void {
     this.#hash = hash
-    this.#running = this.#crypto.createHash(hash)
-    for (const message of this.#waiting) this.#running.update(message)
+  }
+
+  /** The messages that waited are hashed, and the others will be as they come. */
+  #run(hash: HashAlgorithm): IncrementalHash {
+    const running = this.#crypto.createHash(hash)
+    for (const message of this.#waiting) running.update(message)
     this.#waiting = []
+    return running
   }
 
   /** Fixes the hash and puts the hash of the first ClientHello in its place, as a HelloRetryRequest demands. */
@@ -52,7 +58,24 @@ export class Transcript {
 
   /** The hash of all messages so far. */
   digest(): TranscriptHash {
-    if (this.#running === undefined) throw new Error("the transcript's hash is asked for before it is known")
+    if (this.#hash === undefined) throw new Error("the transcript's hash is asked for before it is known")
+    this.#running ??= this.#run(this.#hash)
     return this.#running.digest() as TranscriptHash
+  }
+
+  /** The hash of all messages so far and of the beginning of one that is not among them. */
+  digestWith(hash: HashAlgorithm, beginning: Uint8Array): TranscriptHash {
+    return this.#digestOf(hash, [...this.#waiting, beginning])
+  }
+
+  /** The hash of all messages so far but for so many bytes at the end of the last. */
+  digestWithout(hash: HashAlgorithm, length: number): TranscriptHash {
+    const last = this.#waiting.at(-1) ?? new Uint8Array(0)
+    return this.#digestOf(hash, [...this.#waiting.slice(0, -1), last.subarray(0, last.length - length)])
+  }
+
+  #digestOf(hash: HashAlgorithm, messages: ReadonlyArray<Uint8Array>): TranscriptHash {
+    if (this.#running !== undefined) throw new Error("a binder is asked for after the ClientHello")
+    return this.#crypto.hash(hash, concat(messages)) as TranscriptHash
   }
 }

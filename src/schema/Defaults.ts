@@ -99,6 +99,54 @@ export const helloRetryCookie = false
 export const handshakeTimeout: Duration.Duration = Duration.seconds(10)
 
 /**
+ * Tickets a server gives after a full handshake: each is used once, and browsers and pools open several connections.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const tickets = 2
+
+/**
+ * How long a session may be resumed.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const sessionLifetime: Duration.Duration = Duration.hours(2)
+
+/**
+ * How long one key seals tickets.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const ticketKeyRotation: Duration.Duration = Duration.hours(6)
+
+/**
+ * Keys before the one of now that still open tickets.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const previousTicketKeys = 1
+
+/**
+ * Servers that a client keeps sessions of.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const sessionServers = 256
+
+/**
+ * Sessions that a client keeps of one server.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const sessionsPerServer = 8
+
+/**
  * Handshakes a server has under way at once; further connections wait.
  *
  * @since 0.1.0

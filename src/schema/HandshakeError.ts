@@ -86,6 +86,11 @@ const handshakeReasons = {
     fault: "peer",
     hint: "The two sides saw different handshakes: somebody between may be tampering."
   },
+  BadBinder: {
+    alert: "decrypt_error",
+    fault: "peer",
+    hint: "The client offered a session without proof that it has its secret: somebody may have taken its ticket."
+  },
   BadRecord: {
     alert: "bad_record_mac",
     fault: "peer",

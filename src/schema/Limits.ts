@@ -33,6 +33,8 @@ export const Limits = Schema.Struct({
   warnings: limit(),
   /** Bytes of early data skipped after it was not accepted, records' headers and tags included. */
   rejectedEarlyData: limit(0),
+  /** Sessions of a client's offer that a server looks at. */
+  pskIdentities: limit(),
   /** Certificates between leaf and anchor. */
   intermediates: limit(0),
   /** Signatures verified while looking for one path. */
@@ -78,6 +80,7 @@ export const defaults: Limits = {
   changeCipherSpecs: 2,
   warnings: 4,
   rejectedEarlyData: 17_408,
+  pskIdentities: 5,
   intermediates: 10,
   pathSignatures: 100,
   nameConstraintComparisons: 100_000,

@@ -24,7 +24,13 @@ const list = <A extends string>(kind: string, names: ReadonlyArray<A>) =>
     Schema.filter((items) => new Set(items).size === items.length || `a ${kind} is listed twice`)
   )
 
-const between = (what: string, min: number, max: number) =>
+/**
+ * A whole number within bounds.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const between = (what: string, min: number, max: number) =>
   Schema.Number.pipe(
     Schema.filter(
       (n) =>
@@ -46,8 +52,13 @@ export const ApplicationProtocol: Schema.Schema<string> = Schema.String.pipe(
   )
 )
 
-/** A duration as Effect's functions take it: `"5 seconds"`, milliseconds, a Duration; more than zero. */
-const DurationFromInput: Schema.Schema<Duration.Duration, Duration.DurationInput> = Schema.transformOrFail(
+/**
+ * A duration as Effect's functions take it: `"5 seconds"`, milliseconds, a Duration; more than zero.
+ *
+ * @since 0.1.0
+ * @category schemas
+ */
+export const DurationFromInput: Schema.Schema<Duration.Duration, Duration.DurationInput> = Schema.transformOrFail(
   Schema.declare((u): u is Duration.DurationInput => Option.isSome(Duration.decodeUnknown(u))).annotations({
     message: () => ({ message: 'expected a duration, such as "5 seconds" or a number of milliseconds', override: true })
   }),

@@ -318,6 +318,7 @@ const policy = (of: Trace, role: Actor): HandshakePolicy => {
     resolveIdentities: undefined,
     ocspResponse: undefined,
     selectPolicy: undefined,
+    sessions: { ticketKeys: undefined, cache: undefined, tickets: 0, lifetime: 0, context: "" },
     requestStaple: false,
     // Certificates of 1024 bits, and nobody's: what this is about is the protocol.
     verifier: Verifier.make("the trace", ({ certificates: [leaf] }) =>

@@ -1,0 +1,93 @@
+/**
+ * On what terms a session may be resumed: what both sides of a handshake ask of one.
+ *
+ * @since 0.1.0
+ */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type { LazyArg } from "effect/Function"
+import * as Option from "effect/Option"
+import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
+import * as CipherSuite from "../schema/CipherSuite.ts"
+import type { Session } from "../schema/Session.ts"
+import type { CryptoProviderService } from "./CryptoProvider.ts"
+import * as Step from "./Step.ts"
+
+/**
+ * `psk_dhe_ke`: the session's secret together with a fresh key agreement. The other mode would give up forward secrecy, and
+ * is never offered nor accepted.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const pskWithKeyAgreement = 1
+
+/**
+ * Seconds that no session is resumed beyond, neither from its ticket nor from the handshake that showed certificates
+ * (RFC 9846 §4.6.1).
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const mostLifetime = 604_800
+
+/** How far the clocks of those who share ticket keys may be apart, in milliseconds. */
+const skew = 60_000
+
+/**
+ * Whether a session is young enough, and its secret of the suite's hash (RFC 9846 §4.2.11). `lifetime` is the most that is
+ * wanted here, in seconds.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isFor = (
+  { authenticatedAt, cipherSuite, createdAt, lifetime: promised }: Session,
+  { lifetime, now, suite }: { readonly lifetime: number; readonly now: number; readonly suite: CipherSuiteInfo }
+): boolean =>
+  CipherSuite.info(cipherSuite)?.hash === suite.hash &&
+  createdAt <= now + skew &&
+  now < createdAt + Math.min(promised, lifetime) * 1000 &&
+  now < authenticatedAt + mostLifetime * 1000
+
+/**
+ * A hash of what has to be the same for a session to be resumed.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const binding = (crypto: CryptoProviderService, parts: ReadonlyArray<string>): Uint8Array =>
+  crypto.hash("SHA-256", new TextEncoder().encode(JSON.stringify(parts)))
+
+/**
+ * Bytes at the end of a ClientHello that its binders do not cover: themselves (RFC 9846 §4.2.11.2).
+ *
+ * @since 0.1.0
+ * @category lookups
+ */
+export const bindersLength = (binders: ReadonlyArray<Uint8Array>): number =>
+  binders.reduce((length, binder) => length + 1 + binder.length, 2)
+
+/**
+ * What ticket keys or a cache find. That they fail, or die, is no reason for a handshake to: it is done without.
+ *
+ * @since 0.1.0
+ * @category hooks
+ */
+export const orNone = <A>(
+  what: string,
+  effect: LazyArg<Effect.Effect<Option.Option<A>, unknown>>
+): Effect.Effect<Option.Option<A>> =>
+  new Step.Step((): Effect.Effect<Option.Option<A>> => {
+    const failed = (cause: Cause.Cause<unknown>): Effect.Effect<Option.Option<A>> =>
+      Effect.as(Effect.logDebug(`${what} failed`, cause), Option.none())
+    try {
+      return Effect.matchCauseEffect(effect(), {
+        onFailure: failed,
+        onSuccess: (found) =>
+          Option.isOption(found) ? Effect.succeed(found) : failed(Cause.die(new TypeError(`${what} gave no Option`)))
+      })
+    } catch (defect) {
+      return failed(Cause.die(defect))
+    }
+  })
