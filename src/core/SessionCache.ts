@@ -87,8 +87,10 @@ export const make = ({
       }
     }
     const sessions = new Map<string, Array<ClientSession>>()
+    let isOpen = true
     yield* Effect.addFinalizer(() =>
       Effect.sync(() => {
+        isOpen = false
         for (const list of sessions.values()) list.forEach(forget)
         sessions.clear()
       })
@@ -103,6 +105,7 @@ export const make = ({
         }),
       put: (key, session) =>
         Effect.sync(() => {
+          if (!isOpen) return forget(session)
           const list = sessions.get(key) ?? []
           // A Map keeps the order of insertion: the server that a session came from last stands last.
           sessions.delete(key)

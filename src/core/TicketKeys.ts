@@ -78,14 +78,17 @@ const keyLength = nameLength + 32
 
 const preferred: ReadonlyArray<AeadAlgorithm> = ["AES-256-GCM", "CHACHA20-POLY1305", "AES-128-GCM"]
 
+/** Epochs that the clock of another server may be before ours, or that ours may be set back. */
+const ahead = 1
+
 /**
- * Keys that `derive` makes of an epoch, in memory as long as they open tickets. `ahead` is how many epochs the clocks of
- * others may be before ours.
+ * Keys that `derive` makes of an epoch, in memory as long as they open tickets. Where they are `shared`, others seal with
+ * them too.
  */
 const fromEpochs = (
   crypto: CryptoProviderService,
   options: TicketKeysOptions,
-  { ahead, derive }: { readonly ahead: number; readonly derive: (epoch: number) => Uint8Array }
+  { derive, shared }: { readonly shared: boolean; readonly derive: (epoch: number) => Uint8Array }
 ): Effect.Effect<TicketKeys, TlsConfigError, Scope.Scope> =>
   Effect.gen(function* () {
     const rotation = Duration.toMillis(options.rotation ?? Defaults.ticketKeyRotation)
@@ -151,9 +154,9 @@ const fromEpochs = (
       Effect.map(Clock.currentTimeMillis, (now) => {
         if (!isOpen || ticket.length < nameLength + saltLength) return Option.none()
         const epoch = epochAt(now)
-        for (let candidate = epoch + ahead; candidate >= epoch - previous; candidate--) {
-          // Without a derivation only keys that sealed something can open it.
-          const key = ahead === 0 ? kept.get(candidate) : keyOf(candidate)
+        for (let candidate = epoch + ahead; candidate >= Math.max(0, epoch - previous); candidate--) {
+          // What nobody else has can only have sealed what we know of.
+          const key = shared ? keyOf(candidate) : kept.get(candidate)
           if (key === undefined || !equals(key.name, ticket.subarray(0, nameLength))) continue
           const opener = aeadOf(key, ticket.subarray(nameLength, nameLength + saltLength))
           return Option.fromNullable(opener.open(nonce, key.name, ticket.subarray(nameLength + saltLength)))
@@ -174,7 +177,7 @@ export const make = (
   options: TicketKeysOptions = {}
 ): Effect.Effect<TicketKeys, TlsConfigError, CryptoProvider | Scope.Scope> =>
   Effect.flatMap(CryptoProvider, (crypto) =>
-    fromEpochs(crypto, options, { ahead: 0, derive: () => crypto.randomBytes(keyLength) })
+    fromEpochs(crypto, options, { shared: false, derive: () => crypto.randomBytes(keyLength) })
   )
 
 /**
@@ -215,7 +218,7 @@ export const fromSecret = (
       )
     return Effect.zipRight(
       Effect.addFinalizer(() => Effect.sync(() => root.fill(0))),
-      fromEpochs(crypto, options, { ahead: 1, derive })
+      fromEpochs(crypto, options, { shared: true, derive })
     )
   })
 

@@ -265,7 +265,8 @@ class Connection implements TlsConnection {
       this.#tickets = []
       // A cache in memory is done with it here and now.
       for (const ticket of tickets) {
-        Runtime.runFork(runtime)(keepTicket!(ticket), { immediate: true, scope: this.#scope })
+        const kept = Effect.interruptible(keepTicket!(ticket))
+        Runtime.runFork(runtime)(kept, { immediate: true, scope: this.#scope })
       }
     })
   )

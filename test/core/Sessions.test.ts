@@ -1,103 +1,909 @@
 import { assert, describe, it } from "@effect/vitest"
-import * as Deferred from "effect/Deferred"
+import { assertNone, assertSome } from "@effect/vitest/utils"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
-import type * as Scope from "effect/Scope"
 import * as TestClock from "effect/TestClock"
-import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
 import type { SecureContextOptions } from "../../src/core/SecureContextOptions.ts"
 import * as SessionCache from "../../src/core/SessionCache.ts"
 import * as TicketKeys from "../../src/core/TicketKeys.ts"
-import * as TlsClient from "../../src/core/TlsClient.ts"
 import type { TlsConnection } from "../../src/core/TlsConnection.ts"
-import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { Verifier } from "../../src/core/Verifier.ts"
 import * as Verifiers from "../../src/core/Verifier.ts"
-import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
-import * as Sessions from "../../src/schema/Session.ts"
+import { concat } from "../../src/schema/Bytes.ts"
+import * as CipherSuite from "../../src/schema/CipherSuite.ts"
+import * as ContentType from "../../src/schema/ContentType.ts"
+import type { Extension } from "../../src/schema/Extension.ts"
+import { encode } from "../../src/schema/HandshakeMessage.ts"
+import type { ClientSession } from "../../src/schema/Session.ts"
 import type { TlsError } from "../../src/schema/TlsError.ts"
 import { CertificateError } from "../../src/schema/TlsError.ts"
+import { change, flipped, withExtensions } from "../support/edits.ts"
 import * as harness from "../support/harness.ts"
-import { finish, layer, now, text } from "../support/harness.ts"
+import {
+  clientAgainst,
+  endingOf,
+  errorOf,
+  finish,
+  labelOf,
+  layer,
+  now,
+  serverAgainst,
+  text
+} from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
+import type { ScriptedPeer } from "../support/ScriptedPeer.ts"
+import type { ServerScript } from "../support/scripts.ts"
+import { playClient, playServer } from "../support/scripts.ts"
 
 type Options = Omit<SecureContextOptions, "sessions">
+interface Says {
+  readonly client?: Options
+  readonly server?: Options
+  readonly clientSays?: SecureContext.Sessions
+  readonly serverSays?: SecureContext.Sessions
+  readonly clientBelieves?: Verifier
+  readonly serverBelieves?: Verifier
+}
 
-/** The two sides of a service: what a test says of each, over ticket keys and a cache. */
-const service = (
-  options: {
-    readonly client?: Options
-    readonly server?: Options
-    readonly clientSays?: SecureContext.Sessions
-    readonly serverSays?: SecureContext.Sessions
-    readonly clientBelieves?: Verifier
-    readonly serverBelieves?: Verifier
-  } = {}
-) =>
+/** Two sides that resume: what a test says of each, over ticket keys and a cache. */
+const service = (says: Says = {}) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(now)
     const cache = yield* SessionCache.make()
     const ticketKeys = yield* TicketKeys.make()
-    const client = yield* harness.context({ protocol: {}, ...options.client }, options.clientBelieves)
-    const server = yield* harness.serverContext(options.server, options.serverBelieves)
+    const client = yield* harness.context(says.client, says.clientBelieves)
+    const server = yield* harness.serverContext(says.server, says.serverBelieves)
     return {
       cache,
       ticketKeys,
-      client: SecureContext.withSessions(client, { cache, ...options.clientSays }),
-      server: SecureContext.withSessions(server, { ticketKeys, ...options.serverSays })
+      client: SecureContext.withSessions(client, { cache, ...says.clientSays }),
+      server: SecureContext.withSessions(server, { ticketKeys, ...says.serverSays })
     }
   })
 
-type Service = Effect.Effect.Success<ReturnType<typeof service>>
+type Sides = Pick<Effect.Effect.Success<ReturnType<typeof service>>, "client" | "server">
 
-/** One connection, from its handshake to both ends: what each side knew, after data both ways. */
+interface Visited {
+  readonly client: TlsConnection["info"]
+  readonly server: TlsConnection["info"]
+}
+
+const read = (connection: TlsConnection) => Effect.map(Effect.orDie(Effect.mapError(connection.pull, String)), text)
+
+/** A connection, with data both ways and behind the tickets: what each side knew. */
 const visit = (
-  { client, server }: Pick<Service, "client" | "server">,
-  options: { readonly serverName?: string; readonly remote?: number } = {}
-): Effect.Effect<
-  { readonly client: TlsConnection["info"]; readonly server: TlsConnection["info"] },
-  TlsError,
-  CryptoProvider
-> =>
+  { client, server }: Sides,
+  serverName = "example.org"
+): Effect.Effect<Visited, TlsError, CryptoProvider> =>
   Effect.scoped(
     Effect.gen(function* () {
-      const ends = yield* harness.connected({
-        client,
-        server,
-        serverName: options.serverName ?? "example.org"
-      })
+      const ends = yield* harness.connected({ client, server, serverName })
       yield* ends.client.write(harness.bytes("ping"))
-      yield* ends.client.end
-      assert.strictEqual(text(yield* Effect.orDie(Effect.mapError(ends.server.pull, String))), "ping")
+      assert.strictEqual(yield* read(ends.server), "ping")
       yield* ends.server.write(harness.bytes("pong"))
-      assert.strictEqual(text(yield* Effect.orDie(Effect.mapError(ends.client.pull, String))), "pong")
+      assert.strictEqual(yield* read(ends.client), "pong")
       return { client: ends.client.info, server: ends.server.info }
     })
   )
 
-const resumes = (visited: { readonly client: TlsConnection["info"]; readonly server: TlsConnection["info"] }) => {
-  assert.strictEqual(visited.client.resumed, visited.server.resumed)
-  return visited.client.resumed
-}
+/** Whether it was resumed, of which both sides know the same. */
+const resumes = (sides: Sides, serverName?: string) =>
+  Effect.map(visit(sides, serverName), ({ client, server }) => {
+    assert.strictEqual(client.resumed, server.resumed)
+    return client.resumed
+  })
 
-describe("sessions", () => {
-  it.scoped("are resumed, and are what they were", () =>
+/** A cache with one session, for whoever asks: `change` makes of it what a client would offer who keeps to no rule. */
+const always = (
+  cache: SessionCache.SessionCache,
+  change: (session: ClientSession) => Partial<ClientSession> = () => ({})
+): Effect.Effect<SessionCache.SessionCache> =>
+  Effect.sync(() => {
+    let kept: ClientSession | undefined
+    return SessionCache.fromFunctions({
+      put: (key, session) => {
+        kept ??= session
+        return cache.put(key, session)
+      },
+      // The key is the binding, so the client finds what it binds to now.
+      take: (key) =>
+        Effect.succeed(
+          Option.map(Option.fromNullable(kept), (session) => ({
+            ...session,
+            binding: Uint8Array.from(key.match(/../g)!, (hex) => parseInt(hex, 16)),
+            secret: Redacted.make(Redacted.value(session.secret).slice()),
+            ...change(session)
+          }))
+        )
+    })
+  })
+
+const scoped = <E>(
+  name: string,
+  body: () => Effect.Effect<void, E, Effect.Effect.Context<ReturnType<typeof service>>>
+) => it.scoped(name, () => Effect.provide(Effect.suspend(body), layer))
+
+describe("a session", () => {
+  scoped("is resumed, and is what it was", () =>
     Effect.gen(function* () {
       const both = yield* service({ client: { protocol: { alpn: ["a", "b"] } }, server: { protocol: { alpn: ["b"] } } })
       const first = yield* visit(both)
-      assert.isFalse(resumes(first))
       const second = yield* visit(both)
-      assert.isTrue(resumes(second))
       for (const side of ["client", "server"] as const) {
-        const { resumed: _, ...before } = first[side]
-        const { resumed: __, ...after } = second[side]
-        assert.deepEqual(after, before)
+        const { resumed: wasResumed, ...before } = first[side]
+        const { resumed: isResumed, ...after } = second[side]
+        assert.deepStrictEqual([wasResumed, isResumed], [false, true])
+        assert.deepStrictEqual(after, before)
       }
-    }).pipe(Effect.provide(layer))
+    })
+  )
+
+  scoped("of a client with a certificate too: it is who it was", () =>
+    Effect.gen(function* () {
+      const both = yield* service({
+        client: { identity: identities.client.options },
+        server: { trust: { clientAuthentication: "require" } }
+      })
+      const first = yield* visit(both)
+      const second = yield* visit(both)
+      assert.isTrue(second.server.resumed)
+      assert.strictEqual(second.server.peer._tag, "Verified")
+      assert.deepStrictEqual(second.server.peer, first.server.peer)
+      assert.deepStrictEqual(second.server.peerCertificates, first.server.peerCertificates)
+      assert.deepStrictEqual(second.client.clientSignatureScheme, first.client.clientSignatureScheme)
+      assertSome(second.client.clientSignatureScheme, "ecdsa_secp256r1_sha256")
+      assert.deepStrictEqual(second.server.clientSignatureScheme, second.client.clientSignatureScheme)
+    })
+  )
+
+  scoped("goes on and on, each ticket once", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const offered: Array<string> = []
+      const taking = SessionCache.fromFunctions({
+        put: both.cache.put,
+        take: (key) =>
+          Effect.tap(both.cache.take(key), (session) => {
+            if (Option.isSome(session)) offered.push(session.value.ticket.join())
+          })
+      })
+      const sides = { ...both, client: SecureContext.withSessions(both.client, { cache: taking }) }
+      for (let i = 0; i < 6; i++) assert.strictEqual(yield* resumes(sides), i > 0)
+      assert.strictEqual(new Set(offered).size, 5)
+    })
+  )
+
+  for (const [name, groups] of [
+    ["with a HelloRetryRequest", { client: ["x25519", "secp256r1"], server: ["secp256r1"] }],
+    ["of SHA-384 with a HelloRetryRequest", { client: ["x25519", "secp384r1"], server: ["secp384r1"] }]
+  ] as const) {
+    scoped(`is resumed ${name}`, () =>
+      Effect.gen(function* () {
+        const suites = name.includes("384") ? (["TLS_AES_256_GCM_SHA384"] as const) : undefined
+        const both = yield* service({
+          client: { protocol: { groups: groups.client } },
+          server: { protocol: { groups: groups.server, ...(suites === undefined ? {} : { cipherSuites: suites }) } }
+        })
+        yield* visit(both)
+        const second = yield* visit(both)
+        assert.deepInclude(second.client, { resumed: true, helloRetryRequest: true, group: groups.server[0] })
+        assert.isTrue(second.server.resumed)
+      })
+    )
+  }
+
+  scoped("is resumed with another suite of the same hash", () =>
+    Effect.gen(function* () {
+      const both = yield* service({ server: { protocol: { cipherSuites: ["TLS_AES_128_GCM_SHA256"] } } })
+      yield* visit(both)
+      const server = SecureContext.withProtocol(both.server, { cipherSuites: ["TLS_CHACHA20_POLY1305_SHA256"] })
+      const { client } = yield* visit({ ...both, server })
+      assert.deepInclude(client, { resumed: true, cipherSuite: "TLS_CHACHA20_POLY1305_SHA256" })
+    })
+  )
+
+  scoped("begins nowhere without ticket keys, nor without a cache", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const withoutKeys = { ...both, server: yield* harness.serverContext() }
+      const withoutCache = { ...both, client: yield* harness.context() }
+      for (const sides of [withoutKeys, withoutKeys, withoutCache, withoutCache]) {
+        assert.isFalse(yield* resumes(sides))
+      }
+    })
+  )
+
+  scoped("keeps no secret of a cache that is closed", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const kept: Array<ClientSession> = []
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          const cache = yield* SessionCache.make()
+          const watched = SessionCache.fromFunctions({
+            take: cache.take,
+            put: (key, session) =>
+              Effect.zipRight(
+                Effect.sync(() => kept.push(session)),
+                cache.put(key, session)
+              )
+          })
+          yield* visit({ ...both, client: SecureContext.withSessions(both.client, { cache: watched }) })
+          assert.isTrue(kept.every(({ secret }) => Redacted.value(secret).some((byte) => byte !== 0)))
+        })
+      )
+      assert.strictEqual(kept.length, 2)
+      assert.isTrue(kept.every(({ secret }) => Redacted.value(secret).every((byte) => byte === 0)))
+    })
+  )
+})
+
+describe("tickets", () => {
+  const counts = (says: Says) =>
+    Effect.gen(function* () {
+      const both = yield* service(says)
+      const counted: Array<number> = []
+      let since = 0
+      const cache = SessionCache.fromFunctions({
+        take: both.cache.take,
+        put: (key, session) =>
+          Effect.zipRight(
+            Effect.sync(() => since++),
+            both.cache.put(key, session)
+          )
+      })
+      const sides = { ...both, client: SecureContext.withSessions(both.client, { cache }) }
+      for (let i = 0; i < 3; i++) {
+        yield* visit(sides)
+        counted.push(since)
+        since = 0
+      }
+      return counted
+    })
+
+  scoped("are two, and one after a resumption", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* counts({}), [2, 1, 1])
+      assert.deepStrictEqual(yield* counts({ serverSays: { tickets: 5 } }), [5, 1, 1])
+      assert.deepStrictEqual(yield* counts({ serverSays: { tickets: 0 } }), [0, 0, 0])
+    })
+  )
+
+  scoped("are not given to clients that cannot use them", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      for (const [modes, given] of [
+        [[], false],
+        [[0], false],
+        [[0, 1], true]
+      ] as const) {
+        const extensions: ReadonlyArray<Extension> = modes.length === 0 ? [] : [{ _tag: "PskKeyExchangeModes", modes }]
+        const { peer, script, server } = yield* serverAgainst(both.server, (scripted) =>
+          playClient(scripted, { extensions })
+        )
+        yield* Effect.flatten(finish(script))
+        yield* Effect.flatMap(Effect.flatten(finish(server)), (connection) => connection.write(harness.bytes("data")))
+        const first = yield* Effect.either(peer.next)
+        assert.strictEqual(
+          Either.isRight(first) ? first.right._tag : first.left._tag,
+          given ? "NewSessionTicket" : "OffScript"
+        )
+      }
+    })
+  )
+
+  scoped("that come to a client are kept no longer than a week, nor than it wants, nor at all if they say so", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now)
+      const week = Duration.days(7)
+      for (const [lifetime, wanted, kept] of [
+        [7200, week, 7200],
+        [7200, Duration.minutes(1), 60],
+        [0xffff_ffff, week, 604_800],
+        [0, week, undefined]
+      ] as const) {
+        const sessions: Array<ClientSession> = []
+        const cache = SessionCache.fromFunctions({
+          take: () => Effect.succeedNone,
+          put: (_, session) => Effect.sync(() => void sessions.push(session))
+        })
+        const context = SecureContext.withSessions(yield* harness.context(), { cache, lifetime: wanted })
+        const { client } = yield* clientAgainst(context, (peer) =>
+          playServer(peer, {
+            afterFlight: (scripted) =>
+              scripted.record(
+                ContentType.handshake,
+                encode({
+                  _tag: "NewSessionTicket",
+                  lifetime,
+                  ageAdd: 7,
+                  nonce: Uint8Array.of(1, 2),
+                  ticket: Uint8Array.of(3),
+                  extensions: []
+                })
+              )
+          })
+        )
+        const connection = yield* Effect.flatten(finish(client))
+        const reading = yield* Effect.fork(connection.pull)
+        yield* harness.settle(reading)
+        assert.deepStrictEqual(
+          sessions.map((session) => session.lifetime),
+          kept === undefined ? [] : [kept]
+        )
+        if (kept !== undefined) assert.deepInclude(sessions[0], { ageAdd: 7, createdAt: now, authenticatedAt: now })
+        yield* Fiber.interrupt(reading)
+      }
+    })
+  )
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What has to be the same
+// ---------------------------------------------------------------------------------------------------------------------
+
+type Whole = Effect.Effect.Success<ReturnType<typeof service>>
+
+interface Case {
+  readonly name: string
+  readonly says?: Says
+  /** The client offers its first session, whatever it is for and however old: what it makes of it. */
+  readonly reckless?: (session: ClientSession) => Partial<ClientSession>
+  /** What changes between the two visits. */
+  readonly change: (
+    sides: Whole
+  ) => Sides | Effect.Effect<Sides, unknown, Effect.Effect.Context<ReturnType<typeof service>>>
+  readonly serverName?: string
+}
+
+const asItIs = () => ({})
+const week: Says = { clientSays: { lifetime: Duration.days(7) }, serverSays: { lifetime: Duration.days(7) } }
+const sha256: Says = { server: { protocol: { cipherSuites: ["TLS_AES_128_GCM_SHA256"] } } }
+const sha384 = { cipherSuites: ["TLS_AES_256_GCM_SHA384"] } as const
+const withCertificate: Says = {
+  client: { identity: identities.client.options },
+  server: { trust: { clientAuthentication: "request" } }
+}
+const after =
+  (duration: Duration.DurationInput): Case["change"] =>
+  (sides) =>
+    Effect.as(TestClock.adjust(duration), sides)
+const at =
+  (time: number): Case["change"] =>
+  (sides) =>
+    Effect.as(TestClock.setTime(time), sides)
+const onServer =
+  (to: (server: SecureContext.SecureContext) => SecureContext.SecureContext): Case["change"] =>
+  (sides) => ({ ...sides, server: to(sides.server) })
+const onClient =
+  (to: (client: SecureContext.SecureContext) => SecureContext.SecureContext): Case["change"] =>
+  (sides) => ({ ...sides, client: to(sides.client) })
+
+const resumed: ReadonlyArray<Case> = [
+  { name: "just before its lifetime is over", change: after("7199 seconds") },
+  { name: "with the key before the one of now", says: week, change: after("11 hours") },
+  { name: "of a clock that is a minute ahead", reckless: asItIs, change: at(now - 60_000) },
+  { name: "by a client that showed a certificate", says: withCertificate, change: (sides) => sides },
+  {
+    name: "to a server that has another certificate by now",
+    change: onServer((server) => ({ ...server, identities: [identities.client.identity] }))
+  },
+  {
+    name: "to a server that trusts others and believes the client yet",
+    says: withCertificate,
+    change: onServer(SecureContext.withVerifier(harness.verifier()))
+  },
+  {
+    name: "to a server with another suite of the same hash",
+    says: sha256,
+    change: onServer(SecureContext.withProtocol({ cipherSuites: ["TLS_CHACHA20_POLY1305_SHA256"] }))
+  }
+]
+
+const full: ReadonlyArray<Case> = [
+  { name: "its lifetime is over", change: after("2 hours") },
+  {
+    name: "its lifetime is over for the client alone",
+    says: { clientSays: { lifetime: Duration.hours(1) } },
+    change: after("1 hour")
+  },
+  {
+    name: "its lifetime is over for the server, whatever the client thinks",
+    reckless: asItIs,
+    change: after("2 hours")
+  },
+  {
+    name: "the server wants them shorter by now",
+    change: (sides) =>
+      Effect.as(
+        TestClock.adjust("1 hour"),
+        onServer(SecureContext.withSessions({ lifetime: Duration.hours(1) }))(sides) as Sides
+      )
+  },
+  { name: "its key is gone", says: week, change: after("12 hours") },
+  { name: "it is from the future", reckless: asItIs, change: at(now - 60_001) },
+  {
+    name: "the server has other keys",
+    change: (sides) =>
+      Effect.map(
+        TicketKeys.make(),
+        (ticketKeys) => onServer(SecureContext.withSessions({ ticketKeys }))(sides) as Sides
+      )
+  },
+  { name: "the server resumes none", change: onServer((server) => ({ ...server, sessions: {} })) },
+  {
+    name: "the server takes a suite of another hash",
+    says: sha256,
+    change: onServer(SecureContext.withProtocol(sha384))
+  },
+  {
+    name: "the server takes a suite of another hash behind a HelloRetryRequest",
+    says: sha256,
+    change: onServer(SecureContext.withProtocol({ ...sha384, groups: ["secp384r1"] }))
+  },
+  {
+    name: "neither has a suite of its hash any more",
+    says: sha256,
+    change: ({ client, server }) => ({
+      client: SecureContext.withProtocol(client, sha384),
+      server: SecureContext.withProtocol(server, sha384)
+    })
+  },
+  {
+    name: "the client offers other protocols",
+    says: { client: { protocol: { alpn: ["a"] } }, server: { protocol: { alpn: ["a", "b"] } } },
+    change: onClient(SecureContext.withAlpn(["b"]))
+  },
+  {
+    name: "the server chooses another protocol",
+    says: { client: { protocol: { alpn: ["a", "b"] } }, server: { protocol: { alpn: ["a"] } } },
+    change: onServer(SecureContext.withAlpn(["b"]))
+  },
+  { name: "it is for another server", change: (sides) => sides, serverName: "localhost" },
+  {
+    name: "it is for another server, whatever the client thinks",
+    reckless: asItIs,
+    change: (sides) => sides,
+    serverName: "localhost"
+  },
+  {
+    name: "the client is somebody else by now",
+    says: withCertificate,
+    change: onClient((client) => ({ ...client, identities: [identities.server.identity] }))
+  },
+  { name: "the client is another application", change: onClient(SecureContext.withSessions({ context: "other" })) },
+  {
+    name: "the server is another application with the same keys",
+    says: { serverSays: { context: "one" } },
+    change: onServer(SecureContext.withSessions({ context: "two" }))
+  },
+  {
+    name: "the server requires certificates by now",
+    says: { client: { identity: identities.client.options } },
+    change: onServer(SecureContext.withTrust({ clientAuthentication: "require" }))
+  },
+  {
+    name: "the server wants no certificates any more",
+    says: withCertificate,
+    change: onServer(SecureContext.withTrust({ clientAuthentication: "none" }))
+  },
+  {
+    name: "its ticket was changed on the way",
+    reckless: ({ ticket }) => ({ ticket: flipped(ticket, ticket.length - 20) }),
+    change: (sides) => sides
+  },
+  { name: "its ticket was cut", reckless: ({ ticket }) => ({ ticket: ticket.slice(0, 40) }), change: (sides) => sides },
+  { name: "its ticket is nothing", reckless: () => ({ ticket: Uint8Array.of(1) }), change: (sides) => sides }
+]
+
+for (const [title, wanted, cases] of [
+  ["a session is resumed", true, resumed],
+  ["a handshake is a full one where", false, full]
+] as const) {
+  describe(title, () => {
+    for (const { change, name, reckless, says, serverName } of cases) {
+      scoped(name, () =>
+        Effect.gen(function* () {
+          const agreed = yield* service(says)
+          const cache = reckless === undefined ? agreed.cache : yield* always(agreed.cache, reckless)
+          const lax = reckless === undefined ? {} : { lifetime: Duration.days(7) }
+          const sides = { ...agreed, client: SecureContext.withSessions(agreed.client, { cache, ...lax }) }
+          assert.isFalse(yield* resumes(sides))
+          const changed = change(sides)
+          const later = Effect.isEffect(changed) ? yield* Effect.orDie(changed) : changed
+          assert.strictEqual(yield* resumes(later, serverName), wanted)
+        })
+      )
+    }
+  })
+}
+
+describe("who is resumed is judged anew", () => {
+  /** Says no so often, once it has said yes. */
+  const fickle = (refusals: number) => {
+    let asked = 0
+    return {
+      verifier: harness.verifier(({ certificates }) =>
+        asked++ > 0 && asked <= refusals + 1
+          ? Effect.fail(new CertificateError({ reason: "Revoked", message: "revoked", depth: 0, chain: [] }))
+          : Effect.succeed({ path: certificates, vouchedBy: `visit ${asked}` })
+      ),
+      asked: () => asked
+    }
+  }
+
+  scoped("by the client: a session with a server it does not believe any more is not offered", () =>
+    Effect.gen(function* () {
+      const { asked, verifier } = fickle(1)
+      const both = yield* service({ clientBelieves: verifier })
+      assert.isFalse(yield* resumes(both))
+      // Once before the offer, and again what the server then shows.
+      assert.isFalse(yield* resumes(both))
+      assert.strictEqual(asked(), 3)
+      const { client } = yield* visit(both)
+      assert.deepInclude(client.peer, { _tag: "Verified", vouchedBy: "visit 4" })
+      assert.isTrue(client.resumed)
+    })
+  )
+
+  scoped("by the client: and if it does not believe what is shown either, that is the error", () =>
+    Effect.gen(function* () {
+      const { verifier } = fickle(2)
+      const both = yield* service({ clientBelieves: verifier })
+      yield* visit(both)
+      const error = yield* Effect.flip(visit(both))
+      assert.deepInclude(error, { _tag: "CertificateError", reason: "Revoked" })
+    })
+  )
+
+  scoped("by the server: a client it does not believe any more has to show itself", () =>
+    Effect.gen(function* () {
+      const { asked, verifier } = fickle(1)
+      const both = yield* service({ ...withCertificate, serverBelieves: verifier })
+      yield* visit(both)
+      const { server } = yield* visit(both)
+      assert.strictEqual(asked(), 3)
+      assert.isFalse(server.resumed)
+      assert.deepInclude(server.peer, { _tag: "Verified", vouchedBy: "visit 3" })
+    })
+  )
+
+  scoped("and stays unverified where nobody looked", () =>
+    Effect.gen(function* () {
+      const both = yield* service({ clientBelieves: Verifiers.dangerouslySkipVerification })
+      yield* visit(both)
+      const { client } = yield* visit(both)
+      assert.isTrue(client.resumed)
+      assert.strictEqual(client.peer._tag, "Unverified")
+    })
+  )
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// By hand
+// ---------------------------------------------------------------------------------------------------------------------
+
+const ticketOf = (lifetime = 7200) =>
+  encode({
+    _tag: "NewSessionTicket",
+    lifetime,
+    ageAdd: 0x8000_0000,
+    nonce: Uint8Array.of(1, 2),
+    ticket: Uint8Array.of(7, 7, 7),
+    extensions: []
+  })
+
+/** A client of ours with a session of a server by hand, which plays its part a second time as it likes. */
+const again = (script: (session: ClientSession, peer: ScriptedPeer) => ServerScript, says: Options = {}) =>
+  Effect.gen(function* () {
+    yield* TestClock.setTime(now)
+    const kept: Array<ClientSession> = []
+    const cache = SessionCache.fromFunctions({
+      put: (_, session) => Effect.sync(() => void kept.push(session)),
+      take: () => Effect.sync(() => Option.fromNullable(kept.shift()))
+    })
+    const context = SecureContext.withSessions(yield* harness.context(says), { cache })
+    const first = yield* clientAgainst(context, (peer) =>
+      playServer(peer, { afterFlight: (scripted) => scripted.record(ContentType.handshake, ticketOf()) })
+    )
+    const connection = yield* Effect.flatten(finish(first.client))
+    const reading = yield* Effect.fork(connection.pull)
+    yield* harness.settle(reading)
+    yield* Fiber.interrupt(reading)
+    const [session] = kept
+    yield* TestClock.adjust("1 second")
+    const { client, script: played } = yield* clientAgainst(context, (peer) => playServer(peer, script(session!, peer)))
+    const outcome = yield* finish(client)
+    return { outcome, label: labelOf(outcome), ending: endingOf(yield* finish(played)), played, session: session! }
+  })
+
+const secretOf = ({ secret }: ClientSession): Uint8Array => Redacted.value(secret).slice()
+
+describe("a client by hand", () => {
+  scoped("is told of its session by the rules, and takes the answer", () =>
+    Effect.gen(function* () {
+      const { label, outcome, played, session } = yield* again((session) => ({ resume: secretOf(session) }))
+      assert.strictEqual(label, "connected")
+      assert.isTrue((yield* Effect.flatten(Effect.succeed(outcome))).info.resumed)
+      const { hello } = yield* Fiber.join(played)
+      const offer = hello.extensions.at(-1)!
+      assert(offer._tag === "PreSharedKeyOffer")
+      // A second, added to what the ticket says, past 32 bits.
+      assert.deepStrictEqual(offer.identities, [
+        { identity: session.ticket, obfuscatedTicketAge: (0x8000_0000 + 1000) % 2 ** 32 }
+      ])
+      assert.deepStrictEqual(
+        offer.binders.map((binder) => binder.length),
+        [32]
+      )
+    })
+  )
+
+  const wrong: ReadonlyArray<
+    readonly [name: string, script: (session: ClientSession) => ServerScript, error: string, alert: string]
+  > = [
+    [
+      "resumes a session that was not offered",
+      (session) => ({
+        resume: secretOf(session),
+        edit: withExtensions("ServerHello", (extensions) =>
+          extensions.map((extension) =>
+            extension._tag === "PreSharedKeyAnswer" ? { ...extension, selected: 1 } : extension
+          )
+        )
+      }),
+      "HandshakeError/IllegalParameter/negotiation",
+      "alert illegal_parameter"
+    ],
+    [
+      "resumes it with a suite of another hash",
+      (session) => ({ resume: secretOf(session), suite: CipherSuite.fromName("TLS_AES_256_GCM_SHA384")! }),
+      "HandshakeError/IllegalParameter/negotiation",
+      "alert illegal_parameter"
+    ],
+    [
+      "resumes it without a key agreement",
+      (session) => ({
+        resume: secretOf(session),
+        edit: withExtensions("ServerHello", (extensions) => extensions.filter(({ _tag }) => _tag !== "KeyShareAnswer"))
+      }),
+      "HandshakeError/MissingExtension/negotiation",
+      "alert missing_extension"
+    ],
+    [
+      "resumes it with another secret",
+      (session) => ({ resume: flipped(secretOf(session)) }),
+      "HandshakeError/BadRecord/authentication",
+      // The alert is under keys that only one side has.
+      "off script: a record did not decrypt"
+    ],
+    [
+      "asks for a certificate all the same",
+      (session) => ({ resume: secretOf(session), request: true }),
+      "HandshakeError/UnexpectedMessage/authentication",
+      "alert unexpected_message"
+    ],
+    [
+      "shows a certificate all the same",
+      (session) => ({
+        resume: secretOf(session),
+        edit: change("Finished", (finished) => [
+          {
+            _tag: "Certificate",
+            context: new Uint8Array(0),
+            entries: [{ certificate: identities.server.certificate.der, extensions: [] }]
+          },
+          finished
+        ])
+      }),
+      "HandshakeError/UnexpectedMessage/authentication",
+      "alert unexpected_message"
+    ],
+    [
+      "resumes it and sends a wrong Finished",
+      (session) => ({
+        resume: secretOf(session),
+        edit: change("Finished", (finished) => ({ ...finished, verifyData: flipped(finished.verifyData) }))
+      }),
+      "HandshakeError/BadFinished/authentication",
+      "alert decrypt_error"
+    ],
+    [
+      "shows no certificate and resumes nothing",
+      () => ({
+        edit: (message) => (message._tag === "Certificate" || message._tag === "CertificateVerify" ? [] : message)
+      }),
+      "HandshakeError/UnexpectedMessage/authentication",
+      "alert unexpected_message"
+    ]
+  ]
+  for (const [name, script, error, alert] of wrong) {
+    scoped(`refuses a server that ${name}`, () =>
+      Effect.gen(function* () {
+        const { ending, label } = yield* again(script)
+        assert.strictEqual(label, error)
+        assert.include(ending, alert)
+      })
+    )
+  }
+
+  scoped("refuses a server that resumes what nobody offered", () =>
+    Effect.gen(function* () {
+      const { client, script } = yield* clientAgainst(yield* harness.context(), (peer) =>
+        playServer(peer, { resume: new Uint8Array(32) })
+      )
+      assert.strictEqual(labelOf(yield* finish(client)), "HandshakeError/UnsupportedExtension/negotiation")
+      assert.strictEqual(endingOf(yield* finish(script)), "alert unsupported_extension")
+    })
+  )
+})
+
+describe("a server by hand", () => {
+  const garbage = { identity: Uint8Array.of(1, 2, 3), obfuscatedTicketAge: 0 }
+  const binder = new Uint8Array(32)
+  const modes: Extension = { _tag: "PskKeyExchangeModes", modes: [1] }
+
+  /** A client with a ticket that is good, among others that are not, and binders that are none. */
+  const offering = (extensions: (ticket: Uint8Array) => ReadonlyArray<Extension>) =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      let ticket: Uint8Array | undefined
+      const cache = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: (_, session) => Effect.sync(() => void (ticket ??= session.ticket))
+      })
+      yield* visit({ ...both, client: SecureContext.withSessions(both.client, { cache }) })
+      const { script, server } = yield* serverAgainst(both.server, (peer) =>
+        playClient(peer, { serverName: "example.org", extensions: extensions(ticket!) })
+      )
+      return [labelOf(yield* finish(server)), endingOf(yield* finish(script))]
+    })
+  const offer = (ticket: Uint8Array, before: number): Extension => ({
+    _tag: "PreSharedKeyOffer",
+    identities: [...Array.from({ length: before }, () => garbage), { identity: ticket, obfuscatedTicketAge: 0 }],
+    binders: Array.from({ length: before + 1 }, () => binder)
+  })
+
+  scoped("wants proof that the client has the secret of what it offers", () =>
+    Effect.gen(function* () {
+      for (const before of [0, 4]) {
+        assert.deepStrictEqual(yield* offering((ticket) => [modes, offer(ticket, before)]), [
+          "HandshakeError/BadBinder/negotiation",
+          "alert decrypt_error"
+        ])
+      }
+    })
+  )
+
+  scoped("looks at five of them", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* offering((ticket) => [modes, offer(ticket, 5)]), ["connected", "done"])
+    })
+  )
+
+  scoped("gives up no forward secrecy", () =>
+    Effect.gen(function* () {
+      const withoutAgreement: Extension = { _tag: "PskKeyExchangeModes", modes: [0] }
+      assert.deepStrictEqual(yield* offering((ticket) => [withoutAgreement, offer(ticket, 0)]), ["connected", "done"])
+    })
+  )
+
+  scoped("takes a binder for none that has another length", () =>
+    Effect.gen(function* () {
+      const long = (ticket: Uint8Array): Extension => ({
+        _tag: "PreSharedKeyOffer",
+        identities: [{ identity: ticket, obfuscatedTicketAge: 0 }],
+        binders: [new Uint8Array(48)]
+      })
+      assert.deepStrictEqual(yield* offering((ticket) => [modes, long(ticket)]), [
+        "HandshakeError/BadBinder/negotiation",
+        "alert decrypt_error"
+      ])
+    })
+  )
+})
+
+// ---------------------------------------------------------------------------------------------------------------------
+// What may go wrong
+// ---------------------------------------------------------------------------------------------------------------------
+
+describe("that sessions are kept badly is no reason for a handshake to fail", () => {
+  const ways: ReadonlyArray<readonly [string, Effect.Effect<never, Error>]> = [
+    ["fails", Effect.fail(new Error("no"))],
+    ["dies", Effect.die(new Error("no"))],
+    [
+      "throws",
+      Effect.suspend(() => {
+        throw new Error("no")
+      })
+    ],
+    ["interrupts itself", Effect.interrupt]
+  ]
+  for (const [name, way] of ways) {
+    scoped(`a cache that ${name}`, () =>
+      Effect.gen(function* () {
+        const both = yield* service()
+        const cache = SessionCache.fromFunctions({ take: () => way, put: () => way })
+        const client = SecureContext.withSessions(both.client, { cache })
+        for (let i = 0; i < 2; i++) assert.isFalse(yield* resumes({ ...both, client }))
+      })
+    )
+
+    scoped(`ticket keys whose opening ${name}, or sealing`, () =>
+      Effect.gen(function* () {
+        for (const broken of [{ open: () => way }, { seal: () => way }]) {
+          const both = yield* service()
+          const ticketKeys = { ...both.ticketKeys, ...broken }
+          const server = SecureContext.withSessions(both.server, { ticketKeys })
+          for (let i = 0; i < 2; i++) assert.isFalse(yield* resumes({ ...both, server }))
+        }
+      })
+    )
+  }
+
+  scoped("functions that throw, and give what is none", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const thrown = (): never => {
+        throw new Error("no")
+      }
+      const nonsense = (() => Effect.succeed("nonsense")) as never
+      for (const take of [thrown, nonsense]) {
+        const client = SecureContext.withSessions(both.client, {
+          cache: SessionCache.fromFunctions({ take, put: thrown })
+        })
+        assert.isFalse(yield* resumes({ ...both, client }))
+      }
+      yield* visit(both)
+      for (const open of [thrown, nonsense]) {
+        const server = SecureContext.withSessions(both.server, { ticketKeys: { ...both.ticketKeys, open } })
+        assert.isFalse(yield* resumes({ ...both, server }))
+      }
+    })
+  )
+
+  scoped(
+    "a cache that never ends keeping holds up no reader, and one that never ends looking has the handshake's deadline",
+    () =>
+      Effect.gen(function* () {
+        const both = yield* service()
+        const slow = SessionCache.fromFunctions({ take: () => Effect.succeedNone, put: () => Effect.never })
+        assert.isFalse(yield* resumes({ ...both, client: SecureContext.withSessions(both.client, { cache: slow }) }))
+        const stuck = SessionCache.fromFunctions({ take: () => Effect.never, put: () => Effect.void })
+        const fiber = yield* Effect.fork(
+          visit({ ...both, client: SecureContext.withSessions(both.client, { cache: stuck }) })
+        )
+        assert.deepInclude(errorOf(yield* finish(fiber)), { _tag: "TlsTimeoutError", reason: "Handshake" })
+      })
+  )
+
+  scoped("a ticket in the middle of data and an end", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(now)
+      const cache = yield* SessionCache.make()
+      const context = SecureContext.withSessions(yield* harness.context(), { cache })
+      const ticket = (peer: ScriptedPeer) => peer.record(ContentType.handshake, ticketOf())
+      const { client } = yield* clientAgainst(context, (peer) =>
+        playServer(peer, {
+          afterFlight: (scripted) =>
+            concat([
+              scripted.data("a"),
+              ticket(scripted),
+              scripted.data("b"),
+              ticket(scripted),
+              scripted.alert("close_notify")
+            ])
+        })
+      )
+      const connection = yield* Effect.flatten(finish(client))
+      assert.strictEqual(yield* read(connection), "ab")
+      assertNone(yield* Effect.flip(connection.pull))
+    })
   )
 })

@@ -136,6 +136,8 @@ export interface ServerScript {
   readonly retry?: { readonly group?: NamedGroup.NamedGroup; readonly cookie?: Uint8Array }
   /** Ask for the client's certificate. */
   readonly request?: boolean
+  /** Goes on with the session of this secret, and shows no certificate. */
+  readonly resume?: Uint8Array
   /** Changes what is sent, message by message; what comes later goes by it. */
   readonly edit?: Edit
   readonly frame?: Frame
@@ -193,12 +195,13 @@ export const playServer = Effect.fnUntraced(function* (
     compressionMethod: 0,
     extensions: [
       { _tag: "SelectedVersion", version: ProtocolVersion.tls13 },
-      { _tag: "KeyShareAnswer", share: { group, publicKey: agreed.publicKey } }
+      { _tag: "KeyShareAnswer", share: { group, publicKey: agreed.publicKey } },
+      ...(script.resume === undefined ? [] : [{ _tag: "PreSharedKeyAnswer" as const, selected: 0 }])
     ]
   })
   flight.endEpoch()
   const schedule = KeySchedules.make(crypto, suite)
-  const handshakeSecret = schedule.handshake(schedule.early(), agreed.sharedSecret)
+  const handshakeSecret = schedule.handshake(schedule.early(script.resume), agreed.sharedSecret)
   const handshake = schedule.handshakeTraffic(handshakeSecret, transcript.digest())
   peer.protectRead(schedule, handshake.client)
   peer.protectWrite(schedule, handshake.server)
@@ -210,12 +213,14 @@ export const playServer = Effect.fnUntraced(function* (
       extensions: [{ _tag: "SignatureAlgorithms", schemes: SignatureScheme.registry.map(({ code }) => code) }]
     })
   }
-  flight.add({
-    _tag: "Certificate",
-    context: noBytes,
-    entries: identity.chain.map(({ der }) => ({ certificate: der, extensions: [] }))
-  })
-  flight.add(yield* sign("server", identity, script.scheme ?? schemeOf(identity), peer))
+  if (script.resume === undefined) {
+    flight.add({
+      _tag: "Certificate",
+      context: noBytes,
+      entries: identity.chain.map(({ der }) => ({ certificate: der, extensions: [] }))
+    })
+    flight.add(yield* sign("server", identity, script.scheme ?? schemeOf(identity), peer))
+  }
   flight.add({ _tag: "Finished", verifyData: schedule.verifyData(handshake.server, transcript.digest()) })
   const main = schedule.main(handshakeSecret)
   const application = schedule.applicationTraffic(main, transcript.digest())
