@@ -128,6 +128,17 @@ describe.each(providers)("the schedule by %s", (_, crypto) => {
       [traffic.server, derive(main, "s ap traffic")],
       [exporter, derive(main, "exp master")],
       [schedule.resumption(main, transcript), derive(main, "res master")],
+      [
+        schedule.ticketSecret(schedule.resumption(main, transcript), Uint8Array.of(4)),
+        derive(derive(main, "res master"), "resumption", Uint8Array.of(4))
+      ],
+      [
+        schedule.binder(schedule.early(Uint8Array.of(7)), transcript),
+        hmac(
+          derive(derive(hmac(zeros, Uint8Array.of(7)), "res binder", nothing), "finished", new Uint8Array(0)),
+          transcript
+        )
+      ],
       [schedule.update(traffic.client), derive(traffic.client, "traffic upd", new Uint8Array(0))],
       [
         schedule.verifyData(traffic.client, transcript),

@@ -17,6 +17,7 @@ import { RecordProtection } from "../../src/core/RecordProtection.ts"
 import { RecordReader } from "../../src/core/RecordReader.ts"
 import { RecordWriter } from "../../src/core/RecordWriter.ts"
 import { serverHandshake } from "../../src/core/ServerHandshake13.ts"
+import * as SessionTerms from "../../src/core/SessionTerms.ts"
 import { Transcript } from "../../src/core/Transcript.ts"
 import type { Duplex } from "../../src/core/Transport.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
@@ -162,7 +163,9 @@ describe.each(providers)("RFC 8448, key schedule by %s", (_, crypto) => {
     const schedule = KeySchedule.make(crypto, suite)
     const at = transcriptAt(crypto, of)
     const secrets = printed(of)
-    const psk = fromHex(stepsOf(trace(3), "generate resumption secret")[0]!.expanded)
+    const resumption = fromHex(printed(trace(3)).get("res master")!) as KeySchedule.ResumptionSecret
+    const psk = schedule.ticketSecret(resumption, Uint8Array.of(0, 0))
+    assert.strictEqual(toHex(psk), stepsOf(trace(3), "generate resumption secret")[0]!.expanded)
     const early = schedule.early(psk)
     assert.strictEqual(toHex(early), secrets.get("early"))
     const sharedSecret = fromHex(stepsOf(of, "extract secret").find(({ name }) => name === "handshake")!.ikm)
@@ -173,6 +176,27 @@ describe.each(providers)("RFC 8448, key schedule by %s", (_, crypto) => {
     assert.strictEqual(toHex(application.server), secrets.get("s ap traffic"))
     const finished = stepsOf(of, "calculate finished").find(({ actor }) => actor === "client")!.finished
     assert.strictEqual(toHex(schedule.verifyData(traffic.client, at("client EndOfEarlyData"))), finished)
+  })
+
+  it("section 4, Resumed 0-RTT: the binder, by the client that has yet to add it and the server that has it", () => {
+    const schedule = KeySchedule.make(crypto, suite)
+    const [step] = stepsOf(trace(4), "calculate PSK binder")
+    const early = fromHex(printed(trace(4)).get("early")!) as KeySchedule.EarlySecret
+    const { bytes } = messagesOf(trace(4))[0]!
+    const hello = value(bytes)
+    assert(hello._tag === "ClientHello")
+    const offer = hello.extensions.at(-1)
+    assert(offer?._tag === "PreSharedKeyOffer")
+    const server = new Transcript(crypto)
+    server.add(bytes)
+    for (const hash of [
+      new Transcript(crypto).digestWith(suite.hash, fromHex(step!.clientHelloPrefix)),
+      server.digestWithout(suite.hash, SessionTerms.bindersLength(offer.binders))
+    ]) {
+      assert.strictEqual(toHex(hash), step!.binderHash)
+      assert.strictEqual(toHex(schedule.binder(early, hash)), step!.finished)
+    }
+    assert.deepStrictEqual(offer.binders.map(toHex), [step!.finished])
   })
 })
 
