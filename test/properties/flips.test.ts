@@ -3,21 +3,33 @@ import { assert, beforeAll, describe, it } from "@effect/vitest"
 import * as Effect from "effect/Effect"
 import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
+import * as SessionCache from "../../src/core/SessionCache.ts"
+import * as TicketKeys from "../../src/core/TicketKeys.ts"
 import type { Direction } from "../../src/layers/MemoryTransport.ts"
 import * as Alert from "../../src/schema/Alert.ts"
+import type { ClientSession } from "../../src/schema/Session.ts"
 import * as TlsErrors from "../../src/schema/TlsError.ts"
 import { crypto } from "../support/identities.ts"
 import * as world from "./world.ts"
 
 /** Ed25519 and fixed lists: every conversation has its bytes in the same places. */
 const shapes = [
-  { name: "a handshake", groups: ["x25519"], retried: false, clientAuthentication: "none" },
+  { name: "a handshake", groups: ["x25519"], retried: false, resumed: false, clientAuthentication: "none" },
+  {
+    name: "a resumed handshake",
+    groups: ["x25519"],
+    retried: false,
+    resumed: true,
+    clientAuthentication: "require"
+  },
   {
     name: "a handshake with a HelloRetryRequest and a client certificate",
     groups: ["secp256r1"],
     retried: true,
+    resumed: false,
     clientAuthentication: "require"
   }
 ] as const
@@ -37,11 +49,32 @@ interface Recorded {
 
 const directions = ["toServer", "toClient"] as const
 
-const record = async ({ clientAuthentication, groups, retried }: Shape): Promise<Recorded> => {
+/** The contexts with a session of theirs, which each conversation resumes. */
+const resuming = async ({ client, server }: Recorded["contexts"]): Promise<Recorded["contexts"]> => {
+  const ticketKeys = await Effect.runPromise(
+    Effect.flatMap(Scope.make(), (scope) => Scope.extend(TicketKeys.make(), scope)).pipe(
+      Effect.provideService(CryptoProvider, crypto)
+    )
+  )
+  let session: ClientSession | undefined
+  const cache = SessionCache.fromFunctions({
+    take: () => Effect.sync(() => Option.fromNullable(session)),
+    put: (_, made) => Effect.sync(() => void (session ??= made))
+  })
+  const contexts = {
+    client: SecureContext.withSessions(client, { cache }),
+    server: SecureContext.withSessions(server, { ticketKeys, tickets: 1 })
+  }
+  await Effect.runPromise(world.watch({ ...contexts, serverName: "example.org", clientSends, serverSends }))
+  assert.isDefined(session)
+  return contexts
+}
+
+const record = async ({ clientAuthentication, groups, resumed, retried }: Shape): Promise<Recorded> => {
   const made = world.made.get(identityId)!
   const identity = { certificateChain: made.chain, privateKey: made.privateKey }
   const anchors = world.made.get("eddsa")!.certificate
-  const contexts = await Effect.runPromise(
+  const unresumed = await Effect.runPromise(
     Effect.scoped(
       Effect.all({
         client: SecureContext.make({
@@ -53,6 +86,7 @@ const record = async ({ clientAuthentication, groups, retried }: Shape): Promise
       }).pipe(Effect.provideService(CryptoProvider, crypto))
     )
   )
+  const contexts = resumed ? await resuming(unresumed) : unresumed
   const chunks: { readonly [D in Direction]: Array<Uint8Array> } = { toServer: [], toClient: [] }
   const outcome = await Effect.runPromise(
     world.watch({
@@ -69,6 +103,7 @@ const record = async ({ clientAuthentication, groups, retried }: Shape): Promise
     })
   )
   assert.deepStrictEqual([outcome.client, outcome.server].map(world.isClean), [true, true], JSON.stringify(outcome))
+  for (const end of [outcome.client, outcome.server]) assert(end?._tag === "Open" && end.info.resumed === resumed)
   // Each flight is written at once.
   const flights = retried ? { toServer: 3, toClient: 2 } : { toServer: 2, toClient: 1 }
   const sum = (list: ReadonlyArray<Uint8Array>) => list.reduce((length, chunk) => length + chunk.length, 0)
