@@ -151,6 +151,15 @@ describe("examples", () => {
     assert.match(output, /^current: accepted, .*\nreserve: accepted, .*\nstranger: refused, Pin\n$/)
   })
 
+  it("sessions", async () => {
+    const { code, output } = await run("sessions")
+    assert.strictEqual(code, 0, output)
+    assert.deepStrictEqual(output.trim().split("\n"), [
+      "welcome, says CN=localhost (Verified)",
+      "welcome back, says CN=localhost (Verified)"
+    ])
+  })
+
   it("key-service", async () => {
     const { code, output } = await run("key-service")
     assert.strictEqual(code, 0, output)
