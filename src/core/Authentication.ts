@@ -22,6 +22,7 @@ import { find } from "../schema/Extension.ts"
 import type * as Message from "../schema/HandshakeMessage.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { ServerName } from "../schema/ServerName.ts"
+import type { Session } from "../schema/Session.ts"
 import type { SignatureSchemeInfo } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import type { TlsError } from "../schema/TlsError.ts"
@@ -239,20 +240,25 @@ export const verifyPossession = function* (
 }
 
 /**
- * The possession that was proven when a session began, of its certificates (DER, leaf first) and the scheme that was signed
- * with. Whoever resumes the session has its secret, which only that peer got. None where they cannot be read any more.
+ * The possession that the peer proved when a session began: whoever resumes the session has its secret, which only that
+ * peer got. None where its certificates cannot be read any more, or the scheme it signed with would not be taken today.
  *
  * @since 0.1.0
  * @category proofs
  */
 export const resumedPossession = (
-  certificates: ReadonlyArray<Uint8Array>,
-  scheme: SignatureScheme.SignatureScheme | undefined
+  { role }: HandshakeChannel,
+  policy: HandshakePolicy,
+  { certificates, clientScheme, serverScheme }: Session
 ): Option.Option<KeyPossession> => {
-  const info = scheme === undefined ? undefined : SignatureScheme.info(scheme)
+  const code = role === "client" ? serverScheme : clientScheme
+  const scheme = policy.signatureSchemes.find((accepted) => accepted.code === code && accepted.handshake)
   const chain = Either.all(certificates.map(Certificate.decodeCached))
-  return info !== undefined && Either.isRight(chain) && Arr.isNonEmptyReadonlyArray(chain.right)
-    ? Option.some({ certificates: chain.right, scheme: info } as unknown as KeyPossession)
+  return scheme !== undefined &&
+    Either.isRight(chain) &&
+    Arr.isNonEmptyReadonlyArray(chain.right) &&
+    schemeFits(scheme, chain.right[0].publicKey)
+    ? Option.some({ certificates: chain.right, scheme } as unknown as KeyPossession)
     : Option.none()
 }
 

@@ -23,6 +23,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
@@ -160,7 +161,8 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     writeSecret: applicationTraffic.client,
     exporterSecret,
     info,
-    keepTicket: Resumption.keepTickets(flight, policy, {
+    tickets: undefined,
+    keepTicket: yield* Resumption.keepTickets(flight, policy, {
       suite,
       mainSecret,
       serverName,
@@ -201,15 +203,16 @@ const offerHello = function* (flight: HandshakeChannel, { policy, serverName }: 
   return { hello, shares, offered } satisfies Offer as Offer
 }
 
-const sendHello = (
+const sendHello = function* (
   flight: HandshakeChannel,
   { hello, offered }: Offer,
   version?: ProtocolVersion.ProtocolVersion
-): Effect.Effect<void, TlsError> => {
-  const whole = offered === undefined ? hello : Resumption.withOffer(flight, hello, offered)
+) {
+  const whole =
+    offered === undefined ? hello : Resumption.withOffer(flight, hello, offered, yield* Clock.currentTimeMillis)
   flight.offered = new Set(whole.extensions.map(Extension.typeOf))
   flight.send(whole, version)
-  return flight.flush
+  yield* flight.flush
 }
 
 const helloExtensions = (

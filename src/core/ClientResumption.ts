@@ -10,11 +10,13 @@ import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import { equals, toHex } from "../schema/Bytes.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
+import * as Defaults from "../schema/Defaults.ts"
 import type { Extension } from "../schema/Extension.ts"
 import type { ClientHello, NewSessionTicket } from "../schema/HandshakeMessage.ts"
 import { encode } from "../schema/HandshakeMessage.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { ClientSession, Session } from "../schema/Session.ts"
+import { isClientSession } from "../schema/Session.ts"
 import { hashLength } from "../schema/Algorithms.ts"
 import * as Auth from "./Authentication.ts"
 import type { HandshakeChannel } from "./HandshakeChannel.ts"
@@ -33,7 +35,6 @@ export interface OfferedSession {
   readonly session: ClientSession
   readonly suite: CipherSuite.CipherSuiteInfo
   readonly peer: Auth.VerifiedPeer
-  readonly age: number
 }
 
 /**
@@ -56,9 +57,6 @@ const bindingOf = (
   ])
 }
 
-/** How many sessions are looked at that cannot be offered any more. */
-const mostLooks = 8
-
 /**
  * A session to offer, if there is one that is good yet: its server is judged anew before, as in a handshake, for its
  * certificate may have expired since, or been revoked. One that is not offered is not kept either.
@@ -75,8 +73,9 @@ export const find = function* (
   if (cache === undefined) return Option.none<OfferedSession>()
   const binding = bindingOf(flight, policy, serverName)
   const now = yield* Clock.currentTimeMillis
-  for (let looks = 0; looks < mostLooks; looks++) {
-    const found = yield* SessionTerms.orNone("looking for a session", () => cache.take(toHex(binding)))
+  // As many as a cache should have that cannot be offered any more.
+  for (let looks = 0; looks < Defaults.sessionsPerServer; looks++) {
+    const found = yield* SessionTerms.orNone("looking for a session", () => cache.take(toHex(binding)), isClientSession)
     if (Option.isNone(found)) break
     const session = found.value
     const suite = CipherSuite.info(session.cipherSuite)
@@ -84,11 +83,12 @@ export const find = function* (
       suite === undefined ||
       !policy.cipherSuites.some(({ hash }) => hash === suite.hash) ||
       !equals(session.binding, binding) ||
-      !SessionTerms.isFor(session, { suite, now, lifetime })
+      session.ticket.length > flight.limits.ticket ||
+      !SessionTerms.isFor(session, { suite, now, lifetime, skew: flight.limits.ticketAgeSkew })
     ) {
       continue
     }
-    const possession = Auth.resumedPossession(session.certificates, session.serverScheme)
+    const possession = Auth.resumedPossession(flight, policy, session)
     if (Option.isNone(possession)) continue
     const certificate = possession.value.certificates[0]
     const staples =
@@ -101,16 +101,14 @@ export const find = function* (
         })
       )
     )
-    return Option.map(Option.getRight(peer), (verified): OfferedSession => {
-      return { session, suite, peer: verified, age: now - session.createdAt }
-    })
+    return Option.map(Option.getRight(peer), (verified): OfferedSession => ({ session, suite, peer: verified }))
   }
   return Option.none<OfferedSession>()
 }
 
 /**
- * A ClientHello that offers the session: pre_shared_key is the last of its extensions, and its binder covers all before it.
- * The transcript ends before the hello.
+ * A ClientHello that offers the session, as old as it is `now`: pre_shared_key is the last of its extensions, and its binder
+ * covers all before it. The transcript ends before the hello.
  *
  * @since 0.1.0
  * @category resumption
@@ -118,8 +116,11 @@ export const find = function* (
 export const withOffer = (
   flight: HandshakeChannel,
   hello: ClientHello,
-  { age, session, suite }: OfferedSession
+  { session, suite }: OfferedSession,
+  now: number
 ): ClientHello => {
+  // A clock may have been set back since.
+  const age = Math.max(0, now - session.createdAt)
   const offering = (binder: Uint8Array): ClientHello => {
     const offer: Extension = {
       _tag: "PreSharedKeyOffer",
@@ -144,7 +145,7 @@ export const withOffer = (
  * @since 0.1.0
  * @category resumption
  */
-export const keepTickets = (
+export const keepTickets = function* (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   {
@@ -162,22 +163,23 @@ export const keepTickets = (
     readonly staple: Uint8Array | undefined
     readonly resumed: Session | undefined
   }
-): ((ticket: NewSessionTicket) => Effect.Effect<void>) | undefined => {
+) {
   const { cache, lifetime: most } = policy.sessions
   if (cache === undefined) return undefined
+  const authenticatedAt = established.resumed?.authenticatedAt ?? (yield* Clock.currentTimeMillis)
   const schedule = KeySchedule.make(flight.crypto, suite)
   const resumption = schedule.resumption(mainSecret, flight.transcript.digest())
   const binding = bindingOf(flight, policy, serverName)
   const { possession } = established.peer
-  return ({ ageAdd, lifetime, nonce, ticket }) =>
+  return ({ ageAdd, lifetime, nonce, ticket }: NewSessionTicket): Effect.Effect<void> =>
     Effect.flatMap(Clock.currentTimeMillis, (now) => {
-      if (lifetime === 0) return Effect.void
+      if (lifetime === 0 || ticket.length > flight.limits.ticket) return Effect.void
       const session: ClientSession = {
         cipherSuite: suite.code,
         secret: Redacted.make(schedule.ticketSecret(resumption, nonce)),
         createdAt: now,
         lifetime: Math.min(lifetime, most),
-        authenticatedAt: established.resumed?.authenticatedAt ?? now,
+        authenticatedAt,
         binding,
         alpn: Option.getOrElse(established.alpn, () => ""),
         serverScheme: possession.scheme.code,

@@ -20,7 +20,8 @@ import { TlsConfigError } from "../schema/TlsError.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import type { HandshakePolicy, PolicySelector } from "./HandshakePolicy.ts"
 import * as KeyAgreement from "./KeyAgreement.ts"
-import type { SecureContext, Trust } from "./SecureContext.ts"
+import type { SecureContext, Sessions, Trust } from "./SecureContext.ts"
+import { mostLifetime } from "./SessionTerms.ts"
 import * as Step from "./Step.ts"
 import * as Verifiers from "./Verifier.ts"
 
@@ -150,6 +151,7 @@ const resolveProtocol = (
         )
       )
     }
+    yield* checkSessions(sessions)
     return {
       cipherSuites,
       groups,
@@ -255,6 +257,20 @@ const defaultKeyShares = (groups: ReadonlyArray<NamedGroup.NamedGroupInfo>): Rea
   return first.code === NamedGroup.x25519MlKem768 && groups.some(({ code }) => code === NamedGroup.x25519)
     ? [first.code, NamedGroup.x25519]
     : [first.code]
+}
+
+/** Bounds of what a ticket may say (RFC 9846 §4.6.1), and of what a client takes at once. */
+const checkSessions = ({ lifetime, tickets = 0 }: Sessions): Either.Either<void, TlsConfigError> => {
+  const seconds = lifetime === undefined ? 1 : Duration.toSeconds(lifetime)
+  if (!(seconds >= 1 && seconds <= mostLifetime)) {
+    const message = `a session lasts from a second to 7 days, found ${seconds} seconds`
+    return Either.left(TlsConfigError.of("InvalidOptions", "sessions.lifetime", message))
+  }
+  return Number.isInteger(tickets) && tickets >= 0 && tickets <= 16
+    ? Either.void
+    : Either.left(
+        TlsConfigError.of("InvalidOptions", "sessions.tickets", `a whole number from 0 to 16, found ${tickets}`)
+      )
 }
 
 /** A verifier decides by itself: were it to overrule silently what else is said of trust, nobody would notice. */

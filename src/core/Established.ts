@@ -20,6 +20,8 @@ export interface Established {
   readonly writeSecret: TrafficSecret
   readonly exporterSecret: ExporterSecret
   readonly info: ConnectionInfo
-  /** What becomes of a ticket; without it they are read and set aside. */
+  /** Makes the tickets that a server gives. */
+  readonly tickets: Effect.Effect<ReadonlyArray<NewSessionTicket>> | undefined
+  /** What a client does with a ticket; without it they are read and set aside. */
   readonly keepTicket: ((ticket: NewSessionTicket) => Effect.Effect<void>) | undefined
 }

@@ -262,18 +262,8 @@ export class HandshakeChannel {
 
   /** Adds a message to the flight and to the transcript; `flush` sends the flight. Gives the message's bytes. */
   send(message: HandshakeMessage, version?: ProtocolVersion.ProtocolVersion): Uint8Array {
-    const bytes = this.#put(message, version)
-    this.transcript.add(bytes)
-    return bytes
-  }
-
-  /** The same with a message behind the handshake, of which there is no transcript. */
-  sendPostHandshake(message: HandshakeMessage): void {
-    this.#put(message)
-  }
-
-  #put(message: HandshakeMessage, version?: ProtocolVersion.ProtocolVersion): Uint8Array {
     const bytes = encode(message)
+    this.transcript.add(bytes)
     this.trace({ _tag: "MessageSent", message, length: bytes.length })
     if (this.writer.isProtected) this.#unsealed.push(bytes)
     else this.#outgoing.push(this.writer.write(ContentType.handshake, bytes, version))

@@ -3,9 +3,8 @@
  *
  * @since 0.1.0
  */
-import * as Duration from "effect/Duration"
 import * as Schema from "effect/Schema"
-import { between, DurationFromInput, ProtocolOptions } from "../schema/ProtocolOptions.ts"
+import { DurationFromInput, ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { AlpnSelector, ClientAuthentication, OcspResponder } from "./HandshakePolicy.ts"
 import type { IdentityResolver } from "./Identity.ts"
 import type { CertificatesInput } from "./IdentityOptions.ts"
@@ -14,7 +13,6 @@ import { declared, instead, said } from "./OptionSchema.ts"
 import { RevocationInput } from "./RevocationInput.ts"
 import type { SessionCache } from "./SessionCache.ts"
 import { isSessionCache } from "./SessionCache.ts"
-import { mostLifetime } from "./SessionTerms.ts"
 import type { TicketKeys } from "./TicketKeys.ts"
 import { isTicketKeys } from "./TicketKeys.ts"
 import type { TrustStore } from "./TrustStore.ts"
@@ -84,18 +82,10 @@ export const SessionsOptions = Schema.Struct({
   ticketKeys: said(declared<TicketKeys>("ticket keys, as `TicketKeys.make` gives them", isTicketKeys)),
   /** Where a client keeps its sessions; without one it resumes none. Node: `session`, and the event of that name. */
   cache: said(declared<SessionCache>("a cache, as `SessionCache.make` gives it", isSessionCache)),
-  /** How many tickets a server gives after a full handshake; after a resumed one it is one of them. */
-  tickets: said(between("tickets", 0, 16)),
+  /** How many tickets a server gives after a full handshake, 16 at most; after a resumed one it is one of them. */
+  tickets: said(Schema.Number),
   /** How long a session may be resumed, a week at most. Node: `sessionTimeout`. */
-  lifetime: said(
-    DurationFromInput.pipe(
-      Schema.filter(
-        (lifetime) =>
-          (Duration.toSeconds(lifetime) >= 1 && Duration.toSeconds(lifetime) <= mostLifetime) ||
-          "a session lasts from a second to 7 days"
-      )
-    )
-  ),
+  lifetime: said(DurationFromInput),
   /** Keeps sessions of one application apart from another's with the same keys or cache. Node: `sessionIdContext`. */
   context: said(Schema.String)
 }).annotations({ parseOptions: { errors: "all", onExcessProperty: "error" } })

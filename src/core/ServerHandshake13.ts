@@ -87,8 +87,13 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
 
   // What the client wants, and who we are to it.
   const alpn = yield* selectProtocol(flight, policy, hello, serverName)
+  // A resolver may have none for this name any more, and then nobody goes on with it.
+  const resolved =
+    policy.resolveIdentities === undefined ? undefined : yield* chooseIdentity(flight, policy, hello, serverName)
   const resumed = yield* Resumption.resume(flight, policy, { alpn, hello, serverName, suite })
-  const identity = Option.isSome(resumed) ? undefined : yield* chooseIdentity(flight, policy, hello, serverName)
+  const identity = Option.isSome(resumed)
+    ? undefined
+    : (resolved ?? (yield* chooseIdentity(flight, policy, hello, serverName)))
   const staple = identity === undefined ? [] : yield* findStaple(flight, policy, hello, identity)
 
   // ServerHello: the keys of the handshake.
@@ -163,11 +168,8 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
   yield* Auth.verifyFinished(flight, schedule, handshakeTraffic.client, finished, finishedOver)
   yield* flight.changeReadKeys(schedule, applicationTraffic.client, "application")
 
-  // [NewSessionTicket*]
   const { scheme } = Option.isSome(resumed) ? resumed.value : identity!
   const session = { hello, suite, mainSecret, alpn, serverName, serverScheme: scheme.code, peer, resumed }
-  yield* Resumption.issueTickets(flight, policy, session)
-
   const info: ConnectionInfo = {
     role: "server",
     version: "TLSv1.3",
@@ -191,6 +193,7 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     writeSecret: applicationTraffic.server,
     exporterSecret,
     info,
+    tickets: Resumption.makeTickets(flight, policy, session),
     keepTicket: undefined
   } satisfies Established as Established
 })
@@ -208,7 +211,9 @@ const checkHello = function* (flight: HandshakeChannel, hello: Message.ClientHel
   if (hello.compressionMethods.length !== 1 || hello.compressionMethods[0] !== 0) {
     return yield* flight.fail("IllegalParameter", "the client offers compression")
   }
-  for (const tag of ["SupportedGroups", "KeyShareOffer", "SignatureAlgorithms"] as const) {
+  // Who offers a session may do without certificates (RFC 9846 §9.2).
+  const signatures = Extension.find(hello.extensions, "PreSharedKeyOffer") === undefined ? ["SignatureAlgorithms"] : []
+  for (const tag of ["SupportedGroups", "KeyShareOffer", ...signatures] as ReadonlyArray<Extension.Extension["_tag"]>) {
     if (Extension.find(hello.extensions, tag) === undefined) {
       return yield* flight.fail("MissingExtension", `a ClientHello without ${tag}`)
     }
@@ -405,7 +410,13 @@ const chooseIdentity = function* (
       onSome: (name) => flight.fail("UnrecognizedName", `there is no identity for ${name.toString()}`)
     })
   }
-  const schemes = Extension.find(hello.extensions, "SignatureAlgorithms")!.schemes
+  const schemes = Extension.find(hello.extensions, "SignatureAlgorithms")?.schemes
+  if (schemes === undefined) {
+    return yield* flight.fail(
+      "MissingExtension",
+      "a ClientHello without SignatureAlgorithms, and no session to go on with"
+    )
+  }
   const chosen = Identity.choose(identities, policy.signatureSchemes, {
     signatureSchemes: schemes,
     certificateSignatureSchemes: Extension.find(hello.extensions, "SignatureAlgorithmsCert")?.schemes ?? schemes,

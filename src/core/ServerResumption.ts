@@ -8,11 +8,12 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import { equals } from "../schema/Bytes.ts"
 import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as Extension from "../schema/Extension.ts"
-import type { ClientHello } from "../schema/HandshakeMessage.ts"
+import type { ClientHello, NewSessionTicket } from "../schema/HandshakeMessage.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { Session } from "../schema/Session.ts"
 import * as Sessions from "../schema/Session.ts"
@@ -81,16 +82,24 @@ export const resume = function* (
   const now = yield* Clock.currentTimeMillis
   const binding = bindingOf(flight, policy, serverName)
   for (const [selected, { identity }] of offer.identities.slice(0, flight.limits.pskIdentities).entries()) {
-    const opened = yield* SessionTerms.orNone("opening a ticket", () => ticketKeys.open(identity))
+    const opened = yield* SessionTerms.orNone(
+      "opening a ticket",
+      () => ticketKeys.open(identity),
+      Predicate.isUint8Array
+    )
     const session = Option.flatMap(opened, (bytes) => Option.getRight(Sessions.decode(bytes)))
-    if (Option.isSome(opened)) opened.value.fill(0)
     const scheme = Option.isSome(session) ? SignatureScheme.info(session.value.serverScheme) : undefined
     if (
       Option.isNone(session) ||
       scheme === undefined ||
       !equals(session.value.binding, binding) ||
       session.value.alpn !== Option.getOrElse(alpn, () => "") ||
-      !SessionTerms.isFor(session.value, { suite, now, lifetime: sessions.lifetime })
+      !SessionTerms.isFor(session.value, {
+        suite,
+        now,
+        lifetime: sessions.lifetime,
+        skew: flight.limits.ticketAgeSkew
+      })
     ) {
       continue
     }
@@ -127,7 +136,7 @@ const clientOf = function* (flight: HandshakeChannel, policy: HandshakePolicy, s
       ? Option.none<Option.Option<Auth.VerifiedPeer>>()
       : Option.some(Option.none<Auth.VerifiedPeer>())
   }
-  const possession = Auth.resumedPossession(session.certificates, session.clientScheme)
+  const possession = Auth.resumedPossession(flight, policy, session)
   if (Option.isNone(possession)) return Option.none<Option.Option<Auth.VerifiedPeer>>()
   const verified = yield* Effect.either(
     Step.gen(() => Auth.verifyPeer(flight, policy, possession.value, { serverName: Option.none() }))
@@ -135,17 +144,14 @@ const clientOf = function* (flight: HandshakeChannel, policy: HandshakePolicy, s
   return Option.map(Option.getRight(verified), Option.some)
 }
 
-/** Clients would have to send longer ones back in their ClientHellos. */
-const longestTicket = 16_384
-
 /**
- * Gives the client tickets for the session that begins: as many as were asked for, and one where it was resumed. The
- * transcript ends with the client's Finished.
+ * The tickets of the session that begins, for a client that can use them: as many as were asked for, and one where it was
+ * resumed. None without ticket keys. The transcript ends with the client's Finished.
  *
  * @since 0.1.0
  * @category resumption
  */
-export const issueTickets = function* (
+export const makeTickets = (
   flight: HandshakeChannel,
   policy: HandshakePolicy,
   established: {
@@ -158,47 +164,46 @@ export const issueTickets = function* (
     readonly peer: Option.Option<Auth.VerifiedPeer>
     readonly resumed: Option.Option<ResumedClient>
   }
-) {
+): Effect.Effect<ReadonlyArray<NewSessionTicket>> | undefined => {
   const { hello, mainSecret, peer, resumed, suite } = established
   const { lifetime, ticketKeys, tickets } = policy.sessions
-  if (ticketKeys === undefined || tickets === 0 || !acceptsTickets(hello)) return
+  if (ticketKeys === undefined || tickets === 0 || !acceptsTickets(hello)) return undefined
   const schedule = KeySchedule.make(flight.crypto, suite)
   const resumption = schedule.resumption(mainSecret, flight.transcript.digest())
-  const createdAt = yield* Clock.currentTimeMillis
   const binding = bindingOf(flight, policy, established.serverName)
-  const count = Option.isSome(resumed) ? 1 : tickets
-  for (let i = 0; i < count; i++) {
-    const nonce = Uint8Array.of(i)
-    const session = Sessions.encode({
-      cipherSuite: suite.code,
-      secret: Redacted.make(schedule.ticketSecret(resumption, nonce)),
-      createdAt,
-      lifetime,
-      authenticatedAt: Option.match(resumed, {
-        onNone: () => createdAt,
-        onSome: (client) => client.session.authenticatedAt
-      }),
-      binding,
-      alpn: Option.getOrElse(established.alpn, () => ""),
-      serverScheme: established.serverScheme,
-      clientScheme: Option.getOrUndefined(peer)?.possession.scheme.code,
-      certificates: Option.match(peer, {
-        onNone: () => [],
-        onSome: ({ possession }) => possession.certificates.map(({ der }) => der)
-      }),
-      staple: undefined
-    })
-    const sealed = yield* SessionTerms.orNone("sealing a ticket", () => Effect.asSome(ticketKeys.seal(session)))
-    session.fill(0)
-    if (Option.isNone(sealed) || sealed.value.length === 0 || sealed.value.length > longestTicket) return
-    flight.sendPostHandshake({
-      _tag: "NewSessionTicket",
-      lifetime,
-      ageAdd: new DataView(flight.crypto.randomBytes(4).slice().buffer).getUint32(0),
-      nonce,
-      ticket: sealed.value,
-      extensions: []
-    })
-  }
-  yield* flight.flush
+  return Effect.gen(function* () {
+    const createdAt = yield* Clock.currentTimeMillis
+    const made: Array<NewSessionTicket> = []
+    for (let i = 0; i < (Option.isSome(resumed) ? 1 : tickets); i++) {
+      const nonce = Uint8Array.of(i)
+      const session = Sessions.encode({
+        cipherSuite: suite.code,
+        secret: Redacted.make(schedule.ticketSecret(resumption, nonce)),
+        createdAt,
+        lifetime,
+        authenticatedAt: Option.match(resumed, {
+          onNone: () => createdAt,
+          onSome: (client) => client.session.authenticatedAt
+        }),
+        binding,
+        alpn: Option.getOrElse(established.alpn, () => ""),
+        serverScheme: established.serverScheme,
+        clientScheme: Option.getOrUndefined(peer)?.possession.scheme.code,
+        certificates: Option.match(peer, {
+          onNone: () => [],
+          onSome: ({ possession }) => possession.certificates.map(({ der }) => der)
+        }),
+        staple: undefined
+      })
+      const sealed = yield* SessionTerms.orNone(
+        "sealing a ticket",
+        () => Effect.asSome(ticketKeys.seal(session)),
+        Predicate.isUint8Array
+      )
+      if (Option.isNone(sealed) || sealed.value.length === 0 || sealed.value.length > flight.limits.ticket) break
+      const ageAdd = new DataView(flight.crypto.randomBytes(4).slice().buffer).getUint32(0)
+      made.push({ _tag: "NewSessionTicket", lifetime, ageAdd, nonce, ticket: sealed.value, extensions: [] })
+    }
+    return made
+  })
 }

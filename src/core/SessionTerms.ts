@@ -31,19 +31,21 @@ export const pskWithKeyAgreement = 1
  */
 export const mostLifetime = 604_800
 
-/** How far the clocks of those who share ticket keys may be apart, in milliseconds. */
-const skew = 60_000
-
 /**
  * Whether a session is young enough, and its secret of the suite's hash (RFC 9846 §4.2.11). `lifetime` is the most that is
- * wanted here, in seconds.
+ * wanted here, in seconds, and `skew` how far in the future it may have begun, in milliseconds.
  *
  * @since 0.1.0
  * @category predicates
  */
 export const isFor = (
   { authenticatedAt, cipherSuite, createdAt, lifetime: promised }: Session,
-  { lifetime, now, suite }: { readonly lifetime: number; readonly now: number; readonly suite: CipherSuiteInfo }
+  {
+    lifetime,
+    now,
+    skew,
+    suite
+  }: { readonly lifetime: number; readonly now: number; readonly skew: number; readonly suite: CipherSuiteInfo }
 ): boolean =>
   CipherSuite.info(cipherSuite)?.hash === suite.hash &&
   createdAt <= now + skew &&
@@ -69,23 +71,30 @@ export const bindersLength = (binders: ReadonlyArray<Uint8Array>): number =>
   binders.reduce((length, binder) => length + 1 + binder.length, 2)
 
 /**
- * What ticket keys or a cache find. That they fail, or die, is no reason for a handshake to: it is done without.
+ * What ticket keys or a cache find. That they fail or die, or give what `isResult` knows to be none, is no reason for a
+ * handshake to fail: it is done without. Of why only the kind is logged, since the rest may hold what was to be kept.
  *
  * @since 0.1.0
  * @category hooks
  */
 export const orNone = <A>(
   what: string,
-  effect: LazyArg<Effect.Effect<Option.Option<A>, unknown>>
+  effect: LazyArg<Effect.Effect<Option.Option<A>, unknown>>,
+  isResult: (result: A) => boolean = () => true
 ): Effect.Effect<Option.Option<A>> =>
   new Step.Step((): Effect.Effect<Option.Option<A>> => {
-    const failed = (cause: Cause.Cause<unknown>): Effect.Effect<Option.Option<A>> =>
-      Effect.as(Effect.logDebug(`${what} failed`, cause), Option.none())
+    const failed = (cause: Cause.Cause<unknown>): Effect.Effect<Option.Option<A>> => {
+      const error = Cause.squash(cause)
+      const kind = error instanceof Error ? error.name : typeof error
+      return Effect.as(Effect.logDebug(`${what} failed with ${kind}`), Option.none())
+    }
     try {
       return Effect.matchCauseEffect(effect(), {
         onFailure: failed,
         onSuccess: (found) =>
-          Option.isOption(found) ? Effect.succeed(found) : failed(Cause.die(new TypeError(`${what} gave no Option`)))
+          Option.isOption(found) && (Option.isNone(found) || isResult(found.value))
+            ? Effect.succeed(found)
+            : failed(Cause.die(new TypeError(`${what} gave a result of the wrong type`)))
       })
     } catch (defect) {
       return failed(Cause.die(defect))

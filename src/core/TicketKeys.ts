@@ -36,7 +36,7 @@ export const TypeId: unique symbol = Symbol.for("effect-tls/TicketKeys")
 /**
  * Seals what a server keeps of a session, and opens it again. `open` gives none for what it did not seal, or cannot open
  * any more: that client gets a full handshake. So it does when one of them fails. Whoever keeps sessions elsewhere, in a
- * store say, seals to the name they are found by; they hold secrets.
+ * store say, seals to the name they are found by; they hold secrets. What `seal` is given is its own.
  *
  * @since 0.1.0
  * @category models
@@ -147,6 +147,7 @@ const fromEpochs = (
         const sealer = aeadOf(key, salt)
         const sealed = new Uint8Array(session.length + sealer.tagLength)
         sealer.seal(nonce, key.name, session, sealed)
+        session.fill(0)
         return Effect.succeed(concat([key.name, salt, sealed]))
       })
 

@@ -106,6 +106,8 @@ class Connection implements TlsConnection {
   #postHandshake = 0
   /** Tickets that came and are not kept yet. */
   #tickets: Array<NewSessionTicket> = []
+  /** How many the cache is busy with. */
+  #keeping = 0
   #warnings = 0
 
   constructor(flight: HandshakeChannel, established: Established, scope: Scope.Scope) {
@@ -257,19 +259,51 @@ class Connection implements TlsConnection {
     else if (this.#established.keepTicket !== undefined) this.#tickets.push(message)
   }
 
-  /** Keeps what came, beside the reading: a cache that takes its time, or never ends, holds nobody up. */
-  readonly #keepTickets: Effect.Effect<void> = Effect.flatMap(Effect.runtime(), (runtime) =>
-    Effect.sync(() => {
-      const { keepTicket } = this.#established
-      const tickets = this.#tickets
-      this.#tickets = []
-      // A cache in memory is done with it here and now.
-      for (const ticket of tickets) {
-        const kept = Effect.interruptible(keepTicket!(ticket))
-        Runtime.runFork(runtime)(kept, { immediate: true, scope: this.#scope })
-      }
-    })
+  /** Keeps what came, as much at once as a cache is to be busy with. */
+  readonly #keepTickets: Effect.Effect<void> = Effect.suspend(() => {
+    const tickets = this.#tickets.splice(0, Infinity).slice(0, this.#flight.limits.ticketsBeingKept - this.#keeping)
+    return Effect.forEach(
+      tickets,
+      (ticket) => {
+        this.#keeping++
+        const done = Effect.sync(() => void this.#keeping--)
+        return this.#beside(Effect.ensuring(this.#established.keepTicket!(ticket), done))
+      },
+      { discard: true }
+    )
+  })
+
+  /** Gives the client the tickets of this session. That they cannot be made or sent is seen by the next read or write. */
+  readonly giveTickets: Effect.Effect<void> = Effect.suspend(() =>
+    this.#established.tickets === undefined
+      ? Effect.void
+      : this.#beside(Effect.flatMap(this.#established.tickets, (tickets) => this.#sendTickets(tickets)))
   )
+
+  #sendTickets(tickets: ReadonlyArray<NewSessionTicket>): Effect.Effect<void> {
+    return this.#writing.withLock(
+      Effect.suspend(() => {
+        if (tickets.length === 0 || this.#cannotWrite() !== undefined) return Effect.void
+        const messages = tickets.map((message) => {
+          const bytes = encode(message)
+          this.#flight.trace({ _tag: "MessageSent", message, length: bytes.length })
+          return bytes
+        })
+        const records = this.#flight.writer.write(ContentType.handshake, join(messages))
+        return Effect.ignore(this.#flight.duplex.write(records))
+      })
+    )
+  }
+
+  /**
+   * Runs what nobody waits for, until the connection's Scope closes: at once as far as it can, so that what is in memory is
+   * done with here and now, and beside everything else from where it has to wait.
+   */
+  #beside(effect: Effect.Effect<void>): Effect.Effect<void> {
+    return Effect.map(Effect.runtime(), (runtime) => {
+      Runtime.runFork(runtime)(Effect.interruptible(effect), { immediate: true, scope: this.#scope })
+    })
+  }
 
   #peerUpdatesKeys(request: number): void {
     if (request > 1) {
@@ -292,6 +326,8 @@ class Connection implements TlsConnection {
   /** Reading is over: after `error` nothing the peer sends means anything. */
   #endReading(error: TlsError): void {
     this.#readEnd = Option.some(error)
+    // What a peer said that then did wrong is not to be relied on (RFC 9846 §6.2).
+    if (error._tag !== "TruncationError") this.#tickets = []
     // A truncated stream says nothing about the other direction.
     if (error._tag !== "TruncationError") this.#failure = error
   }
@@ -473,5 +509,6 @@ export const open = (
       onClose()
       return connection.close(exit)
     }
-    return Effect.as(Scope.addFinalizerExit(scope, close), connection)
+    const opened = Effect.zipRight(Scope.addFinalizerExit(scope, close), connection.giveTickets)
+    return Effect.as(opened, connection)
   })

@@ -35,6 +35,12 @@ export const Limits = Schema.Struct({
   rejectedEarlyData: limit(0),
   /** Sessions of a client's offer that a server looks at. */
   pskIdentities: limit(),
+  /** Bytes of a session's ticket that is given or kept: it has to go into a ClientHello. */
+  ticket: limit(),
+  /** Tickets of one connection that a client's cache is busy with; those that come meanwhile are dropped. */
+  ticketsBeingKept: limit(),
+  /** How far the clocks of those who share ticket keys may be apart, in milliseconds. */
+  ticketAgeSkew: limit(0),
   /** Certificates between leaf and anchor. */
   intermediates: limit(0),
   /** Signatures verified while looking for one path. */
@@ -81,6 +87,9 @@ export const defaults: Limits = {
   warnings: 4,
   rejectedEarlyData: 17_408,
   pskIdentities: 5,
+  ticket: 16_384,
+  ticketsBeingKept: 8,
+  ticketAgeSkew: 60_000,
   intermediates: 10,
   pathSignatures: 100,
   nameConstraintComparisons: 100_000,

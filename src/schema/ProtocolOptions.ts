@@ -24,13 +24,7 @@ const list = <A extends string>(kind: string, names: ReadonlyArray<A>) =>
     Schema.filter((items) => new Set(items).size === items.length || `a ${kind} is listed twice`)
   )
 
-/**
- * A whole number within bounds.
- *
- * @since 0.1.0
- * @category schemas
- */
-export const between = (what: string, min: number, max: number) =>
+const between = (what: string, min: number, max: number) =>
   Schema.Number.pipe(
     Schema.filter(
       (n) =>

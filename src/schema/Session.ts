@@ -6,6 +6,7 @@
  */
 import * as Either from "effect/Either"
 import * as ParseResult from "effect/ParseResult"
+import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type { ByteReader, DecodeError } from "./ByteReader.ts"
@@ -110,7 +111,11 @@ const read = (reader: ByteReader): Session => {
  * @since 0.1.0
  * @category encoding
  */
-export const encode = (session: Session): Uint8Array => write(new ByteWriter(1024), session).finish()
+export const encode = (session: Session): Uint8Array => write(new ByteWriter(lengthOf(session)), session).finish()
+
+/** Room for a session, so that no half of its secret is left behind in a buffer that became too small. */
+const lengthOf = ({ certificates, staple }: Session): number =>
+  1024 + certificates.reduce((length, der) => length + 3 + der.length, staple?.length ?? 0)
 
 /**
  * A session from its bytes.
@@ -121,7 +126,7 @@ export const encode = (session: Session): Uint8Array => write(new ByteWriter(102
 export const decode: (bytes: Uint8Array) => Either.Either<Session, DecodeError> = decodeWith("session", read)
 
 const encodeClient = (session: ClientSession): Uint8Array =>
-  write(new ByteWriter(2048), session)
+  write(new ByteWriter(lengthOf(session) + 6 + session.ticket.length), session)
     .vector16((w) => w.raw(session.ticket))
     .uint32(session.ageAdd)
     .finish()
@@ -134,10 +139,33 @@ const decodeClient: (bytes: Uint8Array) => Either.Either<ClientSession, DecodeEr
   }
 )
 
-const ClientSessionFromSelf: Schema.Schema<ClientSession> = Schema.declare(
-  (u): u is ClientSession => typeof u === "object" && u !== null && "ticket" in u && "secret" in u,
-  { identifier: "ClientSession", message: () => ({ message: "expected a session (value hidden)", override: true }) }
-)
+const isBytes = Predicate.isUint8Array
+const isWhole = (u: unknown): boolean => Number.isSafeInteger(u)
+
+/**
+ * @since 0.1.0
+ * @category guards
+ */
+export const isClientSession = (u: unknown): u is ClientSession => {
+  if (typeof u !== "object" || u === null) return false
+  const session = u as { readonly [K in keyof ClientSession]?: unknown }
+  const { certificates, clientScheme, secret, staple } = session
+  return (
+    Redacted.isRedacted(secret) &&
+    isBytes(Redacted.value(secret)) &&
+    [session.cipherSuite, session.createdAt, session.lifetime, session.authenticatedAt].every(isWhole) &&
+    [session.serverScheme, session.ageAdd, clientScheme ?? 0].every(isWhole) &&
+    [session.binding, session.ticket, staple ?? session.ticket].every(isBytes) &&
+    typeof session.alpn === "string" &&
+    Array.isArray(certificates) &&
+    certificates.every(isBytes)
+  )
+}
+
+const ClientSessionFromSelf: Schema.Schema<ClientSession> = Schema.declare(isClientSession, {
+  identifier: "ClientSession",
+  message: () => ({ message: "expected a session (value hidden)", override: true })
+})
 
 /**
  * A client's session from and to bytes, for caches that keep them outside of the process. They hold the session's secret:

@@ -10,19 +10,27 @@ import * as TestClock from "effect/TestClock"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
 import type { SecureContextOptions } from "../../src/core/SecureContextOptions.ts"
+import * as KeySchedule from "../../src/core/KeySchedule.ts"
 import * as SessionCache from "../../src/core/SessionCache.ts"
+import * as SessionTerms from "../../src/core/SessionTerms.ts"
 import * as TicketKeys from "../../src/core/TicketKeys.ts"
+import * as TlsClient from "../../src/core/TlsClient.ts"
 import type { TlsConnection } from "../../src/core/TlsConnection.ts"
+import * as TlsServer from "../../src/core/TlsServer.ts"
+import { Transcript } from "../../src/core/Transcript.ts"
+import type { Duplex } from "../../src/core/Transport.ts"
 import type { Verifier } from "../../src/core/Verifier.ts"
 import * as Verifiers from "../../src/core/Verifier.ts"
+import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
 import { concat } from "../../src/schema/Bytes.ts"
 import * as CipherSuite from "../../src/schema/CipherSuite.ts"
 import * as ContentType from "../../src/schema/ContentType.ts"
 import type { Extension } from "../../src/schema/Extension.ts"
+import type { ClientHello } from "../../src/schema/HandshakeMessage.ts"
 import { encode } from "../../src/schema/HandshakeMessage.ts"
 import type { ClientSession } from "../../src/schema/Session.ts"
 import type { TlsError } from "../../src/schema/TlsError.ts"
-import { CertificateError } from "../../src/schema/TlsError.ts"
+import { CertificateError, TransportError } from "../../src/schema/TlsError.ts"
 import { change, flipped, withExtensions } from "../support/edits.ts"
 import * as harness from "../support/harness.ts"
 import {
@@ -39,7 +47,8 @@ import {
 import * as identities from "../support/identities.ts"
 import type { ScriptedPeer } from "../support/ScriptedPeer.ts"
 import type { ServerScript } from "../support/scripts.ts"
-import { playClient, playServer } from "../support/scripts.ts"
+import { crypto } from "../support/identities.ts"
+import { aes128, playClient, playServer } from "../support/scripts.ts"
 
 type Options = Omit<SecureContextOptions, "sessions">
 interface Says {
@@ -589,18 +598,22 @@ describe("who is resumed is judged anew", () => {
 // By hand
 // ---------------------------------------------------------------------------------------------------------------------
 
-const ticketOf = (lifetime = 7200) =>
+const ticketOf = (ageAdd = 0x8000_0000) =>
   encode({
     _tag: "NewSessionTicket",
-    lifetime,
-    ageAdd: 0x8000_0000,
+    lifetime: 7200,
+    ageAdd,
     nonce: Uint8Array.of(1, 2),
     ticket: Uint8Array.of(7, 7, 7),
     extensions: []
   })
 
 /** A client of ours with a session of a server by hand, which plays its part a second time as it likes. */
-const again = (script: (session: ClientSession, peer: ScriptedPeer) => ServerScript, says: Options = {}) =>
+const again = (
+  script: (session: ClientSession, peer: ScriptedPeer) => ServerScript,
+  says: Options = {},
+  { ageAdd = 0x8000_0000, later = 1000 }: { readonly ageAdd?: number; readonly later?: number } = {}
+) =>
   Effect.gen(function* () {
     yield* TestClock.setTime(now)
     const kept: Array<ClientSession> = []
@@ -610,14 +623,14 @@ const again = (script: (session: ClientSession, peer: ScriptedPeer) => ServerScr
     })
     const context = SecureContext.withSessions(yield* harness.context(says), { cache })
     const first = yield* clientAgainst(context, (peer) =>
-      playServer(peer, { afterFlight: (scripted) => scripted.record(ContentType.handshake, ticketOf()) })
+      playServer(peer, { afterFlight: (scripted) => scripted.record(ContentType.handshake, ticketOf(ageAdd)) })
     )
     const connection = yield* Effect.flatten(finish(first.client))
     const reading = yield* Effect.fork(connection.pull)
     yield* harness.settle(reading)
     yield* Fiber.interrupt(reading)
     const [session] = kept
-    yield* TestClock.adjust("1 second")
+    yield* TestClock.setTime(now + later)
     const { client, script: played } = yield* clientAgainst(context, (peer) => playServer(peer, script(session!, peer)))
     const outcome = yield* finish(client)
     return { outcome, label: labelOf(outcome), ending: endingOf(yield* finish(played)), played, session: session! }
@@ -905,5 +918,474 @@ describe("that sessions are kept badly is no reason for a handshake to fail", ()
       assert.strictEqual(yield* read(connection), "ab")
       assertNone(yield* Effect.flip(connection.pull))
     })
+  )
+})
+
+/** A server whose ticket keys are a store: a ticket is the name of what is in it. */
+const store = (): TicketKeys.TicketKeys => {
+  const kept = new Map<string, Uint8Array>()
+  return {
+    [TicketKeys.TypeId]: TicketKeys.TypeId,
+    seal: (session) =>
+      Effect.sync(() => {
+        kept.set(String(kept.size), session)
+        return harness.bytes(String(kept.size - 1))
+      }),
+    open: (ticket) => Effect.sync(() => Option.fromNullable(kept.get(text([ticket]))))
+  }
+}
+
+describe("ticket keys of one's own", () => {
+  scoped("may be a store, which opens a ticket as often as it is asked", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const cache = yield* always(both.cache)
+      const sides = {
+        client: SecureContext.withSessions(both.client, { cache }),
+        server: SecureContext.withSessions(both.server, { ticketKeys: store() })
+      }
+      for (let i = 0; i < 3; i++) assert.strictEqual(yield* resumes(sides), i > 0)
+    })
+  )
+
+  scoped("that never end sealing hold up nobody", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const ticketKeys = { ...both.ticketKeys, seal: () => Effect.never }
+      const server = SecureContext.withSessions(both.server, { ticketKeys })
+      for (let i = 0; i < 2; i++) assert.isFalse(yield* resumes({ ...both, server }))
+    })
+  )
+
+  scoped("that fail at the second ticket give the first", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      let sealed = 0
+      const seal: TicketKeys.TicketKeys["seal"] = (session) =>
+        sealed++ === 1 ? Effect.fail("no") : both.ticketKeys.seal(session)
+      const server = SecureContext.withSessions(both.server, { ticketKeys: { ...both.ticketKeys, seal } })
+      assert.isFalse(yield* resumes({ ...both, server }))
+      assert.isTrue(yield* resumes({ ...both, server }))
+    })
+  )
+
+  scoped("that open to what is none, or seal to it", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      yield* visit(both)
+      const open = () => Effect.succeedSome("text" as never)
+      const opening = SecureContext.withSessions(both.server, { ticketKeys: { ...both.ticketKeys, open } })
+      assert.isFalse(yield* resumes({ ...both, server: opening }))
+      for (const sealed of [undefined, "text", new Uint8Array(0), new Uint8Array(16_385)]) {
+        const seal = () => Effect.succeed(sealed as never)
+        const server = SecureContext.withSessions(both.server, { ticketKeys: { ...both.ticketKeys, seal } })
+        const fresh = yield* service()
+        for (let i = 0; i < 2; i++) assert.isFalse(yield* resumes({ client: fresh.client, server }))
+      }
+    })
+  )
+})
+
+describe("a client's sessions", () => {
+  scoped("are none that a cache makes up", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      let kept: ClientSession | undefined
+      const keeping = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: (_, session) => Effect.sync(() => void (kept ??= session))
+      })
+      yield* visit({ ...both, client: SecureContext.withSessions(both.client, { cache: keeping }) })
+      const whole = kept!
+      const fields = Object.keys(whole) as ReadonlyArray<keyof ClientSession>
+      const made: ReadonlyArray<unknown> = [
+        undefined,
+        null,
+        "text",
+        {},
+        { cipherSuite: whole.cipherSuite },
+        ...fields.map((field) => ({ ...whole, [field]: { is: "another thing" } })),
+        { ...whole, secret: Redacted.make("text") },
+        { ...whole, ticket: new Uint8Array(65_400) }
+      ]
+      for (const session of made) {
+        let isFirst = true
+        const cache = SessionCache.fromFunctions({
+          take: () =>
+            Effect.sync(() => {
+              const given = isFirst ? Option.some(session as ClientSession) : Option.none()
+              isFirst = false
+              return given
+            }),
+          put: () => Effect.void
+        })
+        assert.isFalse(yield* resumes({ ...both, client: SecureContext.withSessions(both.client, { cache }) }))
+      }
+    })
+  )
+
+  scoped("are each for one connection, however many are made at once", () =>
+    Effect.gen(function* () {
+      const both = yield* service({ serverSays: { tickets: 1 } })
+      yield* visit(both)
+      const visited = yield* Effect.all([resumes(both), resumes(both), resumes(both)], { concurrency: "unbounded" })
+      assert.deepStrictEqual(visited.toSorted(), [false, false, true])
+    })
+  )
+
+  scoped("are not resumed a week after the handshake that showed certificates, however often they were", () =>
+    Effect.gen(function* () {
+      const ticketKeys = yield* TicketKeys.fromSecret(Redacted.make(new Uint8Array(32)), {
+        rotation: Duration.infinity
+      })
+      const both = yield* service({ ...week, serverSays: { lifetime: Duration.days(7), ticketKeys } })
+      const resumed: Array<boolean> = []
+      for (let day = 0; day <= 18; day += 6) {
+        yield* TestClock.setTime(now + day * 86_400_000)
+        resumed.push(yield* resumes(both))
+      }
+      assert.deepStrictEqual(resumed, [false, true, false, true])
+      // Nor by a server, whatever the client thinks: this ticket is of a resumption six days ago.
+      const fresh = yield* service({ ...week, serverSays: { lifetime: Duration.days(7), ticketKeys } })
+      yield* visit(fresh)
+      yield* TestClock.setTime(now + 6 * 86_400_000)
+      const kept: Array<ClientSession> = []
+      const recording = SessionCache.fromFunctions({
+        take: fresh.cache.take,
+        put: (_, session) => Effect.sync(() => void kept.push(session))
+      })
+      assert.isTrue(
+        yield* resumes({ ...fresh, client: SecureContext.withSessions(fresh.client, { cache: recording }) })
+      )
+      yield* TestClock.setTime(now + 12 * 86_400_000)
+      const forging = SessionCache.fromFunctions({
+        take: () =>
+          Effect.sync(() =>
+            Option.map(Option.fromNullable(kept.shift()), (session) => ({
+              ...session,
+              authenticatedAt: session.createdAt
+            }))
+          ),
+        put: () => Effect.void
+      })
+      assert.isFalse(yield* resumes({ ...fresh, client: SecureContext.withSessions(fresh.client, { cache: forging }) }))
+      assert.deepStrictEqual(kept, [])
+    })
+  )
+
+  scoped("begin with the handshake, not with their ticket", () =>
+    Effect.gen(function* () {
+      const kept: Array<ClientSession> = []
+      yield* TestClock.setTime(now)
+      const cache = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: (_, session) => Effect.sync(() => void kept.push(session))
+      })
+      const context = SecureContext.withSessions(yield* harness.context(), { cache })
+      const { client } = yield* clientAgainst(context, (peer) =>
+        playServer(peer, { afterFlight: (scripted) => scripted.record(ContentType.handshake, ticketOf()) })
+      )
+      const connection = yield* Effect.flatten(finish(client))
+      yield* TestClock.setTime(now + 5000)
+      const reading = yield* Effect.fork(connection.pull)
+      yield* harness.settle(reading)
+      yield* Fiber.interrupt(reading)
+      assert.deepStrictEqual(
+        kept.map(({ authenticatedAt, createdAt }) => [authenticatedAt - now, createdAt - now]),
+        [[0, 5000]]
+      )
+    })
+  )
+
+  scoped("are no more at once than a cache should be busy with", () =>
+    Effect.gen(function* () {
+      const both = yield* service({ serverSays: { tickets: 16 } })
+      let busy = 0
+      const cache = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: () =>
+          Effect.zipRight(
+            Effect.sync(() => busy++),
+            Effect.never
+          )
+      })
+      yield* visit({ ...both, client: SecureContext.withSessions(both.client, { cache }) })
+      assert.strictEqual(busy, 8)
+      busy = 0
+      const patient = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: () => Effect.sync(() => busy++)
+      })
+      const limits = { ticketsBeingKept: 16 }
+      const client = SecureContext.withProtocol(both.client, { limits })
+      yield* visit({ ...both, client: SecureContext.withSessions(client, { cache: patient }) })
+      assert.strictEqual(busy, 16)
+    })
+  )
+
+  for (const [length, isKept] of [
+    [16_384, true],
+    [16_385, false]
+  ] as const) {
+    scoped(`of tickets of ${length} bytes are ${isKept ? "" : "not "}kept`, () =>
+      Effect.gen(function* () {
+        const both = yield* service()
+        const kept: Array<ClientSession> = []
+        const cache = SessionCache.fromFunctions({
+          take: () => Effect.succeedNone,
+          put: (_, session) => Effect.sync(() => void kept.push(session))
+        })
+        const ticketKeys = { ...both.ticketKeys, seal: () => Effect.succeed(new Uint8Array(length).fill(1)) }
+        const server = SecureContext.withSessions(both.server, { ticketKeys })
+        const lax = SecureContext.withProtocol(server, { limits: { ticket: 20_000 } })
+        yield* visit({ server: lax, client: SecureContext.withSessions(both.client, { cache }) })
+        assert.strictEqual(kept.length, isKept ? 2 : 0)
+      })
+    )
+  }
+
+  scoped("come of no ticket of a peer that then does wrong", () =>
+    Effect.gen(function* () {
+      for (const [then, kept] of [
+        [(peer: ScriptedPeer) => peer.record(ContentType.handshake, encode({ _tag: "EndOfEarlyData" })), 0],
+        [(peer: ScriptedPeer) => peer.alert("internal_error"), 0],
+        [(peer: ScriptedPeer) => peer.alert("close_notify"), 1]
+      ] as const) {
+        yield* TestClock.setTime(now)
+        let count = 0
+        const cache = SessionCache.fromFunctions({
+          take: () => Effect.succeedNone,
+          put: () => Effect.sync(() => count++)
+        })
+        const context = SecureContext.withSessions(yield* harness.context(), { cache })
+        const { client } = yield* clientAgainst(context, (peer) =>
+          playServer(peer, {
+            afterFlight: (scripted) => concat([scripted.record(ContentType.handshake, ticketOf()), then(scripted)])
+          })
+        )
+        const connection = yield* Effect.flatten(finish(client))
+        yield* Effect.flip(connection.pull)
+        assert.strictEqual(count, kept)
+      }
+    })
+  )
+
+  scoped("are as old as nothing when the clock was set back", () =>
+    Effect.gen(function* () {
+      const { label, played } = yield* again(
+        (session) => ({ resume: secretOf(session) }),
+        {},
+        { ageAdd: 0, later: -1000 }
+      )
+      assert.strictEqual(label, "connected")
+      const { hello } = yield* Fiber.join(played)
+      assert.deepInclude(hello.extensions.at(-1), {
+        identities: [{ identity: Uint8Array.of(7, 7, 7), obfuscatedTicketAge: 0 }]
+      })
+    })
+  )
+})
+
+describe("a server goes on with nobody", () => {
+  scoped("for whose name its resolver has no identity any more", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const resolving = (found: ReadonlyArray<typeof identities.server.identity>) => ({
+        ...both,
+        server: SecureContext.withIdentityResolver({ ...both.server, identities: [] }, () => Effect.succeed(found))
+      })
+      yield* visit(resolving([identities.server.identity]))
+      assert.isTrue(yield* resumes(resolving([identities.server.identity])))
+      const error = yield* Effect.flip(visit(resolving([])))
+      assert.deepInclude(error, { _tag: "AlertError", alert: "unrecognized_name" })
+    })
+  )
+
+  scoped("whose binder is wrong, before it asks anybody about the certificate", () =>
+    Effect.gen(function* () {
+      let asked = 0
+      const believes = harness.verifier(({ certificates }) => {
+        asked++
+        return Effect.succeed({ path: certificates, vouchedBy: "test" })
+      })
+      const both = yield* service({ ...withCertificate, serverBelieves: believes })
+      const cache = yield* always(both.cache, ({ secret }) => ({
+        secret: Redacted.make(flipped(Redacted.value(secret)))
+      }))
+      const client = SecureContext.withSessions(both.client, { cache })
+      yield* visit({ ...both, client })
+      assert.strictEqual(asked, 1)
+      const error = yield* Effect.flip(visit({ ...both, client }))
+      assert.deepInclude(error, { _tag: "AlertError", alert: "decrypt_error" })
+      assert.strictEqual(asked, 1)
+    })
+  )
+
+  for (const side of ["client", "server"] as const) {
+    scoped(`who signed with what the ${side} does not take any more`, () =>
+      Effect.gen(function* () {
+        const both = yield* service(withCertificate)
+        yield* visit(both)
+        const without = SecureContext.withProtocol({ signatureSchemes: ["ed25519", "rsa_pss_rsae_sha256"] })
+        const error = yield* Effect.flip(visit({ ...both, [side]: without(both[side]) }))
+        assert.strictEqual(error._tag, "AlertError")
+      })
+    )
+  }
+
+  scoped("and waits for nobody who has gone before the tickets", () =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      const [clientEnd, serverEnd] = yield* MemoryTransport.pair()
+      let writes = 0
+      // The flight goes out, and then nothing more.
+      const deaf: Duplex = {
+        ...serverEnd,
+        write: (bytes) =>
+          ++writes > 1
+            ? Effect.fail(
+                new TransportError({
+                  reason: "ConnectionReset",
+                  operation: "write",
+                  message: "gone",
+                  phase: "connected"
+                })
+              )
+            : serverEnd.write(bytes)
+      }
+      const accepting = yield* Effect.fork(TlsServer.over(deaf, { context: both.server }))
+      const client = yield* TlsClient.over(clientEnd, { context: both.client, serverName: "example.org" })
+      yield* client.write(harness.bytes("event"))
+      yield* client.end
+      const server = yield* Fiber.join(accepting)
+      assert.strictEqual(yield* read(server), "event")
+    })
+  )
+})
+
+describe("offers by hand", () => {
+  /** What the server answers a hello with a session's ticket, behind others, with binders as they should be. */
+  const answerTo = (
+    change: (hello: ClientHello) => ClientHello,
+    before: ReadonlyArray<{ readonly identity: Uint8Array; readonly obfuscatedTicketAge: number }> = []
+  ) =>
+    Effect.gen(function* () {
+      const both = yield* service()
+      let kept: ClientSession | undefined
+      const cache = SessionCache.fromFunctions({
+        take: () => Effect.succeedNone,
+        put: (_, session) => Effect.sync(() => void (kept ??= session))
+      })
+      yield* visit({ ...both, client: SecureContext.withSessions(both.client, { cache }) })
+      const session = kept!
+      const schedule = KeySchedule.make(crypto, aes128)
+      const offering = (binder: Uint8Array): Extension => ({
+        _tag: "PreSharedKeyOffer",
+        identities: [...before, { identity: session.ticket, obfuscatedTicketAge: 0 }],
+        binders: [...before.map(() => new Uint8Array(48)), binder]
+      })
+      const { peer, script } = yield* serverAgainst(both.server, (scripted) =>
+        playClient(scripted, {
+          serverName: "example.org",
+          suites: [aes128.code],
+          extensions: [{ _tag: "PskKeyExchangeModes", modes: [1] }],
+          hello: (made) => {
+            const hello = change(made)
+            const none = { ...hello, extensions: [...hello.extensions, offering(new Uint8Array(32))] }
+            const cut = SessionTerms.bindersLength([...before.map(() => new Uint8Array(48)), new Uint8Array(32)])
+            const covered = encode(none)
+            const hash = new Transcript(crypto).digestWith("SHA-256", covered.subarray(0, covered.length - cut))
+            const binder = schedule.binder(schedule.early(secretOf(session)), hash)
+            return { ...hello, extensions: [...hello.extensions, offering(binder)] }
+          }
+        })
+      )
+      yield* finish(script)
+      const answer = peer.messages.find(({ _tag }) => _tag === "ServerHello")
+      return answer?._tag === "ServerHello"
+        ? answer.extensions.find(({ _tag }) => _tag === "PreSharedKeyAnswer")
+        : answer
+    })
+
+  scoped("are taken by their place", () =>
+    Effect.gen(function* () {
+      const foreign = { identity: Uint8Array.of(1, 2, 3), obfuscatedTicketAge: 0 }
+      const asIs = (hello: ClientHello) => hello
+      assert.deepStrictEqual(yield* answerTo(asIs), { _tag: "PreSharedKeyAnswer", selected: 0 })
+      assert.deepStrictEqual(yield* answerTo(asIs, [foreign, foreign]), { _tag: "PreSharedKeyAnswer", selected: 2 })
+      assert.isUndefined(
+        yield* answerTo(
+          asIs,
+          Array.from({ length: 5 }, () => foreign)
+        )
+      )
+    })
+  )
+
+  scoped("may do without signature_algorithms", () =>
+    Effect.gen(function* () {
+      const without = (hello: ClientHello): ClientHello => ({
+        ...hello,
+        extensions: hello.extensions.filter(({ _tag }) => _tag !== "SignatureAlgorithms")
+      })
+      assert.deepStrictEqual(yield* answerTo(without), { _tag: "PreSharedKeyAnswer", selected: 0 })
+    })
+  )
+})
+
+describe("what is said of sessions", () => {
+  const cases: ReadonlyArray<readonly [SecureContext.Sessions, string, RegExp]> = [
+    [
+      { lifetime: Duration.days(8) },
+      "sessions.lifetime",
+      /^a session lasts from a second to 7 days, found 691200 seconds$/
+    ],
+    [{ lifetime: Duration.millis(999) }, "sessions.lifetime", /a second/],
+    [{ lifetime: Duration.infinity }, "sessions.lifetime", /7 days/],
+    [{ tickets: 17 }, "sessions.tickets", /^a whole number from 0 to 16, found 17$/],
+    [{ tickets: -1 }, "sessions.tickets", /found -1/],
+    [{ tickets: 1.5 }, "sessions.tickets", /found 1.5/]
+  ]
+  for (const [said, path, message] of cases) {
+    it.scoped(`is refused: ${path} ${Object.values(said).join()}`, () =>
+      Effect.gen(function* () {
+        const made = yield* Effect.flip(SecureContext.make({ sessions: said }))
+        const with_ = SecureContext.withSessions(yield* harness.serverContext(), said)
+        const sides = [
+          made,
+          ...(["client", "server"] as const).map((role) =>
+            Either.getOrThrow(Either.flip(SecureContext.resolve(with_, crypto, role)))
+          )
+        ]
+        for (const error of sides) {
+          assert.strictEqual(error.issues[0].path, path)
+          assert.match(error.issues[0].message, message)
+        }
+      }).pipe(Effect.provide(layer))
+    )
+  }
+
+  it.scoped("is refused where it is none", () =>
+    Effect.gen(function* () {
+      for (const [sessions, path, message] of [
+        [
+          { ticketKeys: new Uint8Array(48) },
+          "sessions.ticketKeys",
+          "expected ticket keys, as `TicketKeys.make` gives them"
+        ],
+        [{ cache: new Map() }, "sessions.cache", "expected a cache, as `SessionCache.make` gives it"],
+        [
+          { lifetime: "soon" },
+          "sessions.lifetime",
+          'expected a duration, such as "5 seconds" or a number of milliseconds'
+        ],
+        [{ ticketKey: 1 }, "sessions.ticketKey", /is unexpected/]
+      ] as const) {
+        const error = yield* Effect.flip(SecureContext.make({ sessions } as never))
+        assert.strictEqual(error.issues[0].path, path)
+        if (typeof message === "string") assert.strictEqual(error.issues[0].message, message)
+        else assert.match(error.issues[0].message, message)
+      }
+    }).pipe(Effect.provide(layer))
   )
 })
