@@ -50,22 +50,37 @@ const isStructure = (u: unknown): u is Readonly<Record<string, unknown>> => {
   return prototype === Object.prototype || prototype === null
 }
 
-/** Whether there is a Config in it: what has none stays the very value it is, a signer or a store for instance. */
-const hasConfig = (u: unknown, depth = 0): boolean => {
-  if (Config.isConfig(u)) return true
-  // Options are four levels deep.
-  if (depth > 8) return false
-  if (Array.isArray(u)) return u.some((item) => hasConfig(item, depth + 1))
-  return isStructure(u) && Object.values(u).some((item) => hasConfig(item, depth + 1))
-}
+/** Options are four levels deep. */
+const deepest = 8
 
-const toConfig = (u: unknown): Config.Config<unknown> => {
-  if (Config.isConfig(u)) return u
-  if (!hasConfig(u)) return Config.succeed(u)
-  // Of all at once, so that everything that is missing is said.
-  return Array.isArray(u)
-    ? Config.all(u.map(toConfig))
-    : Config.all(Object.fromEntries(Object.entries(u as object).map(([key, value]) => [key, toConfig(value)])))
+/**
+ * Options as one Config. What has none in it stays the very value it is: a signer or a store for instance, and whatever
+ * cannot be looked into, which is then refused as any wrong option.
+ */
+const toConfig = (options: unknown): Config.Config<unknown> => {
+  // Each is looked at once, however often it stands there: a value may hold itself.
+  const seen = new Map<object, Config.Config<unknown> | undefined>()
+  const find = (u: unknown, depth: number): Config.Config<unknown> | undefined => {
+    if (Config.isConfig(u)) return u
+    if (depth > deepest || !(Array.isArray(u) || isStructure(u))) return undefined
+    if (seen.has(u)) return seen.get(u)
+    seen.set(u, undefined)
+    const parts = Array.isArray(u) ? Array.from(u, (item, i) => [i, item] as const) : Object.entries(u)
+    const found = parts.map(([, part]) => find(part, depth + 1))
+    if (found.every((config) => config === undefined)) return undefined
+    // Of all at once, so that everything that is missing is said.
+    const configs = parts.map(([key, part], i) => [key, found[i] ?? Config.succeed(part)] as const)
+    const all: Config.Config<unknown> = Array.isArray(u)
+      ? Config.all(configs.map(([, config]) => config))
+      : Config.all(Object.fromEntries(configs))
+    seen.set(u, all)
+    return all
+  }
+  try {
+    return find(options, 0) ?? Config.succeed(options)
+  } catch {
+    return Config.succeed(options)
+  }
 }
 
 /**

@@ -41,7 +41,8 @@ const formatPath = (path: ReadonlyArray<PropertyKey>): string =>
   )
 
 /**
- * Options by their Schema, or everything that is wrong with them.
+ * Options by their Schema, or everything that is wrong with them. Values that cannot even be looked at, since a getter
+ * throws for instance, are wrong too.
  *
  * @since 0.1.0
  * @category decoding
@@ -49,9 +50,15 @@ const formatPath = (path: ReadonlyArray<PropertyKey>): string =>
 export const decode =
   <A, I>(schema: Schema.Schema<A, I>) =>
   (options: unknown): Effect.Effect<A, TlsConfigError> =>
-    Effect.mapError(Schema.decodeUnknown(schema)(options), (error) => {
-      const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
-        ({ message, path }) => new ConfigIssue({ path: formatPath(path), message })
+    Effect.suspend(() => Effect.mapError(Schema.decodeUnknown(schema)(options), toConfigError)).pipe(
+      Effect.catchAllDefect(() =>
+        TlsConfigError.of("InvalidOptions", "", "the options cannot be read: looking at them throws")
       )
-      return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
-    })
+    )
+
+const toConfigError = (error: ParseResult.ParseError): TlsConfigError => {
+  const [first, ...others] = ParseResult.ArrayFormatter.formatErrorSync(error).map(
+    ({ message, path }) => new ConfigIssue({ path: formatPath(path), message })
+  )
+  return new TlsConfigError({ reason: "InvalidOptions", issues: [first!, ...others] })
+}

@@ -83,6 +83,33 @@ describe("from Configs", () => {
         return circle
       })(),
       /identity/
+    ],
+    [
+      "a circle of which every part leads back to all",
+      (() => {
+        const circle: Record<string, unknown> = {}
+        for (let i = 0; i < 12; i++) circle[`part${i}`] = circle
+        return circle
+      })(),
+      /^part0: is unexpected/
+    ],
+    [
+      "what throws when it is looked at",
+      {
+        get identity() {
+          throw new Error("a secret")
+        }
+      },
+      /^the options cannot be read: looking at them throws$/
+    ],
+    [
+      "what cannot even be asked what it is",
+      (() => {
+        const { proxy, revoke } = Proxy.revocable({}, {})
+        revoke()
+        return proxy
+      })(),
+      /^the options cannot be read/
     ]
   ] as const) {
     it.scoped(`refuses ${what} like any wrong option`, () =>
@@ -93,6 +120,21 @@ describe("from Configs", () => {
       }).pipe(Effect.provide(harness.layer))
     )
   }
+
+  it.scoped("finds Configs in a circle, and beside holes", () =>
+    Effect.gen(function* () {
+      const circle: Record<string, unknown> = { protocol: { alpn: [, Config.string("ALPN")] } }
+      circle["identity"] = circle
+      const error = yield* Effect.flip(ContextLayer.fromConfig(circle as never))
+      assert.notInstanceOf(error, TlsConfigError)
+      assert.include(JSON.stringify(error), "ALPN")
+      const told = Layer.merge(harness.layer, environment([["ALPN", "h2"]]))
+      const wrong = yield* Effect.flip(Effect.provide(ContextLayer.fromConfig(circle as never), told))
+      assert.instanceOf(wrong, TlsConfigError)
+      assert.match(wrong.message, /^protocol\.alpn\[0\]: /m)
+      assert.match(wrong.message, /^identity/m)
+    }).pipe(Effect.provide(Layer.merge(harness.layer, environment([]))))
+  )
 
   it.scoped("a whole context from one Config", () =>
     Effect.gen(function* () {
