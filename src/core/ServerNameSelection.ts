@@ -22,6 +22,7 @@
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
+import * as HashMap from "effect/HashMap"
 import * as Option from "effect/Option"
 import * as ServerName from "../schema/ServerName.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
@@ -29,9 +30,28 @@ import type { ContextSelector, SecureContext } from "./SecureContext.ts"
 
 interface Entry {
   readonly context: SecureContext
-  /** Its place in the list. */
+  /** How many were added before it. */
   readonly at: number
 }
+
+/** Names by what they are looked up by; `otherwise` is asked for those that are not among them. */
+interface Table {
+  readonly exact: HashMap.HashMap<string, Entry>
+  readonly wildcards: HashMap.HashMap<string, Entry>
+  readonly added: number
+  readonly otherwise: ContextSelector | undefined
+}
+
+/** The tables of selectors made here, so that names added one by one stand in one table, and not behind one another. */
+const tables = new WeakMap<ContextSelector, Table>()
+
+const tableOf = ({ selectContext }: SecureContext): Table =>
+  (selectContext && tables.get(selectContext)) ?? {
+    exact: HashMap.empty(),
+    wildcards: HashMap.empty(),
+    added: 0,
+    otherwise: selectContext
+  }
 
 /** `*.example.org` as `example.org` among the wildcards; a wildcard is the whole of the left-most label. */
 const parse = (
@@ -82,8 +102,9 @@ export const select: {
     names: Iterable<readonly [name: string, context: SecureContext]>
   ): Either.Either<SecureContext, TlsConfigError> =>
     Either.gen(function* () {
-      const exact = new Map<string, Entry>()
-      const wildcards = new Map<string, Entry>()
+      const before = tableOf(self)
+      const exact = HashMap.beginMutation(before.exact)
+      const wildcards = HashMap.beginMutation(before.wildcards)
       let at = 0
       for (const [pattern, context] of names) {
         const { name, wildcard } = yield* parse(pattern, at)
@@ -93,25 +114,37 @@ export const select: {
             TlsConfigError.of("InvalidOptions", `names[${at}]`, `there is no identity for ${JSON.stringify(pattern)}`)
           )
         }
-        ;(wildcard ? wildcards : exact).set(name, { context, at: at++ })
+        if (context.selectContext !== undefined) {
+          yield* Either.left(
+            TlsConfigError.of(
+              "InvalidOptions",
+              `names[${at}]`,
+              `the context for ${JSON.stringify(pattern)} selects by name itself: add its names here`
+            )
+          )
+        }
+        HashMap.set(wildcard ? wildcards : exact, name, { context, at: before.added + at++ })
+      }
+      const table: Table = {
+        exact: HashMap.endMutation(exact),
+        wildcards: HashMap.endMutation(wildcards),
+        added: before.added + at,
+        otherwise: before.otherwise
       }
       const selectContext: ContextSelector = (serverName, hello) => {
-        const found = Option.isNone(serverName) ? undefined : find(exact, wildcards, serverName.value.toString())
+        const found = Option.isNone(serverName) ? undefined : find(table, serverName.value.toString())
         if (found !== undefined) return Exit.succeed(Option.some(found))
-        return self.selectContext === undefined ? Exit.succeed(Option.none()) : self.selectContext(serverName, hello)
+        return table.otherwise === undefined ? Exit.succeed(Option.none()) : table.otherwise(serverName, hello)
       }
+      tables.set(selectContext, table)
       return { ...self, selectContext }
     })
 )
 
-const find = (
-  exact: ReadonlyMap<string, Entry>,
-  wildcards: ReadonlyMap<string, Entry>,
-  name: string
-): SecureContext | undefined => {
-  const itself = exact.get(name)
+const find = ({ exact, wildcards }: Table, name: string): SecureContext | undefined => {
+  const itself = Option.getOrUndefined(HashMap.get(exact, name))
   const dot = name.indexOf(".")
-  const covering = dot > 0 ? wildcards.get(name.slice(dot + 1)) : undefined
+  const covering = dot > 0 ? Option.getOrUndefined(HashMap.get(wildcards, name.slice(dot + 1))) : undefined
   if (itself === undefined || covering === undefined) return (itself ?? covering)?.context
   return (itself.at > covering.at ? itself : covering).context
 }

@@ -97,6 +97,29 @@ describe("selecting by name", () => {
     })
   )
 
+  scoped("names added one by one stand in one table, and what there was before is left alone", () =>
+    Effect.gen(function* () {
+      let server: SecureContext = { ...others, selectContext: () => Effect.succeedSome(late) }
+      // Were each selection to ask the one before, the stack would not be deep enough.
+      for (let i = 0; i < 30_000; i++) server = select(server, [[`host-${i}.example.com`, exact]])
+      const more = select(server, [["host-0.example.com", wild]])
+      const ask = (context: SecureContext, name: string) =>
+        Effect.map(
+          context.selectContext!(Option.some(Either.getOrThrow(ServerName.parse(name))), {} as never),
+          Option.getOrNull
+        )
+      assert.strictEqual(yield* ask(server, "host-0.example.com"), exact)
+      assert.strictEqual(yield* ask(more, "host-0.example.com"), wild)
+      assert.strictEqual(yield* ask(more, "host-29999.example.com"), exact)
+      assert.strictEqual(yield* ask(more, "elsewhere.net"), late)
+    })
+  )
+
+  it("refuses a context that selects by itself, which nobody would ask", () => {
+    const error = Either.getOrThrow(Either.flip(ServerNameSelection.select(others, [["a.test", server]])))
+    assert.strictEqual(error.message, 'names[0]: the context for "a.test" selects by name itself: add its names here')
+  })
+
   for (const [name, message] of [
     ["*", /a wildcard is all of the first label/],
     ["a*.example.org", /a wildcard is all of the first label/],
