@@ -5,6 +5,8 @@
  */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
@@ -12,8 +14,9 @@ import { BoundedCache } from "./BoundedCache.ts"
 import * as OptionSchema from "./OptionSchema.ts"
 import type { ContextSource } from "./ReloadingContext.ts"
 import * as ReloadingContext from "./ReloadingContext.ts"
-import type { SecureContext } from "./SecureContext.ts"
+import type { ContextSelector, SecureContext } from "./SecureContext.ts"
 import * as SecureContexts from "./SecureContext.ts"
+import * as Step from "./Step.ts"
 
 /**
  * What holds for a whole fiber where a call says nothing else: the call's context is merged over it. Empty unless told,
@@ -34,7 +37,8 @@ export class CurrentContext extends Context.Reference<CurrentContext>()("effect-
 }) {}
 
 /**
- * What every call takes. `alpn` are the application protocols, best first, in place of what the context says of them.
+ * What every call takes. `alpn` are the application protocols, best first, in place of what the context says of them, or
+ * the one that it selects for a name.
  *
  * @since 0.1.0
  * @category models
@@ -65,9 +69,20 @@ const replaceAlpn = (context: SecureContext, alpn: ReadonlyArray<string>): Secur
   if (replaced === undefined) withAlpn.set(context, (replaced = new BoundedCache(16)))
   return replaced.get(JSON.stringify(alpn), () => ({
     ...SecureContexts.withProtocol(context, { alpn }),
-    selectAlpn: undefined
+    selectAlpn: undefined,
+    selectContext: context.selectContext && replaceSelected(context.selectContext, alpn)
   }))
 }
+
+/** The caller was promised one of these protocols, whatever the name. */
+const replaceSelected =
+  (select: ContextSelector, alpn: ReadonlyArray<string>): ContextSelector =>
+  (serverName, hello) => {
+    const replace = Option.map((chosen: SecureContext) => replaceAlpn(chosen, alpn))
+    const selected = Step.begin(select(serverName, hello))
+    const now = Step.successOf(selected)
+    return now === undefined ? Effect.map(selected, replace) : Exit.succeed(replace(now.value))
+  }
 
 /**
  * The context of a call whose connection lives in a Scope.

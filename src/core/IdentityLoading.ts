@@ -7,6 +7,7 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FiberRef from "effect/FiberRef"
 import type * as Scope from "effect/Scope"
 import type { Certificate } from "../schema/Certificate.ts"
 import * as Certificates from "../schema/Certificate.ts"
@@ -26,6 +27,7 @@ import * as Pkcs12 from "./Pkcs12.ts"
 import type { PrivateKey } from "./PrivateKey.ts"
 import { isPrivateKey } from "./PrivateKey.ts"
 import * as PrivateKeyFile from "./PrivateKeyFile.ts"
+import * as TlsMetrics from "./TlsMetrics.ts"
 
 const at = (path: string, field: string): string => (path === "" ? field : `${path}.${field}`)
 
@@ -220,9 +222,14 @@ const fromPkcs12 = Effect.fnUntraced(function* (
   )
 })
 
+const noteExpiry = (identities: ReadonlyArray<Loaded>): Effect.Effect<void> =>
+  Effect.map(FiberRef.get(FiberRef.currentMetricLabels), (labels) => {
+    for (const { certificateChain } of identities) TlsMetrics.unsafeIdentity(certificateChain[0], labels)
+  })
+
 /**
  * The identities that options describe: one of a chain and a key, of a bundle as many as it has. `path` is the option
- * they stand in, if they stand in one.
+ * they stand in, if they stand in one. When they expire is noted (`TlsMetrics.certificateExpiry`).
  *
  * @since 0.1.0
  * @category loading
@@ -232,6 +239,9 @@ export const load = (
   path: string,
   limits?: Partial<Limits>
 ): Effect.Effect<NonEmptyReadonlyArray<Loaded>, TlsConfigError, CryptoProvider | Scope.Scope> =>
-  "pkcs12" in options
-    ? fromPkcs12(options, path, limits)
-    : Effect.map(fromPem(options, path, limits), (identity) => [identity])
+  Effect.tap(
+    "pkcs12" in options
+      ? fromPkcs12(options, path, limits)
+      : Effect.map(fromPem(options, path, limits), (identity): NonEmptyReadonlyArray<Loaded> => [identity]),
+    noteExpiry
+  )

@@ -20,13 +20,16 @@
  */
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
 import * as PubSub from "effect/PubSub"
 import type * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import * as Defaults from "../schema/Defaults.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import { CryptoProvider } from "./CryptoProvider.ts"
 import type { Role } from "./HandshakeChannel.ts"
@@ -63,7 +66,7 @@ export interface ReloadingContext<out E = unknown> {
   readonly current: Effect.Effect<SecureContext>
   /** The last good context, whose keys stay usable until the Scope closes, whatever is loaded meanwhile. */
   readonly acquire: Effect.Effect<SecureContext, never, Scope.Scope>
-  /** Loads again now, as the last time. */
+  /** Loads again now, as the last time. Interrupts whoever runs it when the Scope is closed. */
   readonly reload: Effect.Effect<void, E | TlsConfigError>
   /** What becomes of each reload from the moment this is run; a slow consumer misses the oldest. */
   readonly events: Stream.Stream<ReloadEvent<E | TlsConfigError>>
@@ -118,7 +121,8 @@ const roles: ReadonlyArray<Role> = ["client", "server"]
 
 /** Follows loads: the first must succeed, of the others each that does takes the place of the one before. */
 const follow = <E, R, E2, R2>(
-  loads: Stream.Stream<Effect.Effect<SecureContext, E, R>, E2, R2>
+  loads: Stream.Stream<Effect.Effect<SecureContext, E, R>, E2, R2>,
+  timeout: Duration.DurationInput = Defaults.reloadTimeout
 ): Effect.Effect<
   ReloadingContext<E | E2>,
   E | E2 | TlsConfigError,
@@ -134,8 +138,12 @@ const follow = <E, R, E2, R2>(
     const oneAtATime = Effect.unsafeMakeSemaphore(1)
     let generation: Generation | undefined
     let lastLoad: Effect.Effect<SecureContext, E, R> | undefined
+    let isClosed = false
 
-    yield* Effect.addFinalizer(() => generation?.release ?? Effect.void)
+    yield* Effect.addFinalizer(() => {
+      isClosed = true
+      return generation?.release ?? Effect.void
+    })
 
     /** What the last one could be used for, the next must be. */
     const check = (next: SecureContext): Either.Either<void, TlsConfigError> => {
@@ -146,17 +154,34 @@ const follow = <E, R, E2, R2>(
       return Either.map(resolved, () => undefined)
     }
 
+    /** Within its time, whatever a load does when it is interrupted: no other would begin before it ended. */
+    const inTime = <A, E1, R1>(load: Effect.Effect<A, E1, R1>): Effect.Effect<A, E1 | TlsConfigError, R1> =>
+      Effect.timeoutFail(Effect.disconnect(load), {
+        duration: timeout,
+        onTimeout: () =>
+          TlsConfigError.of("Unreadable", "", `the context was not loaded within ${Duration.format(timeout)}`)
+      })
+
     const install = (load: Effect.Effect<SecureContext, E, R>): Effect.Effect<SecureContext, Failure, Needs> =>
       Effect.uninterruptibleMask((restore) =>
         Effect.gen(function* () {
           lastLoad = load
           const scope = yield* Scope.make()
           const loaded = yield* Effect.exit(
-            restore(Effect.tap(Scope.extend(load, scope), check)) as Effect.Effect<SecureContext, Failure, Needs>
+            restore(Effect.tap(inTime(Scope.extend(load, scope)), check)) as Effect.Effect<
+              SecureContext,
+              Failure,
+              Needs
+            >
           )
           if (Exit.isFailure(loaded)) {
             yield* Scope.close(scope, loaded)
             return yield* loaded
+          }
+          if (isClosed) {
+            // Nobody would free it any more.
+            yield* Scope.close(scope, loaded)
+            return yield* Effect.interrupt
           }
           const previous = generation
           generation = new Generation(loaded.value, scope)
@@ -165,20 +190,20 @@ const follow = <E, R, E2, R2>(
         })
       )
 
+    const count = (result: "ok" | "failed"): Effect.Effect<void> =>
+      Effect.map(FiberRef.get(FiberRef.currentMetricLabels), (labels) => TlsMetrics.unsafeReloaded(result, labels))
+
     const failed = (cause: Cause.Cause<Failure>): Effect.Effect<void> =>
       Cause.isInterruptedOnly(cause)
         ? Effect.void
-        : Effect.sync(() => TlsMetrics.unsafeReloaded("failed")).pipe(
+        : count("failed").pipe(
             Effect.zipRight(PubSub.publish(events, { _tag: "ReloadFailed", cause })),
             Effect.zipRight(Effect.logWarning("a TLS context was not reloaded: the last good one stays", cause))
           )
 
     const reloadWith = (load: Effect.Effect<SecureContext, E, R>): Effect.Effect<void, Failure, Needs> =>
       install(load).pipe(
-        Effect.tap((context) => {
-          TlsMetrics.unsafeReloaded("ok")
-          return PubSub.publish(events, { _tag: "Reloaded", context })
-        }),
+        Effect.tap((context) => Effect.zipRight(count("ok"), PubSub.publish(events, { _tag: "Reloaded", context }))),
         Effect.tapErrorCause(failed),
         Effect.asVoid,
         oneAtATime.withPermits(1)
@@ -228,7 +253,7 @@ const follow = <E, R, E2, R2>(
  * Loads at once, and again at each element of `when`, one after the other. What a load acquires is freed when no handshake
  * and no connection holds its context any more. A load that fails at first fails this; later it is an event, a warning
  * in the log and `TlsMetrics.contextReloads`, as is one that is no longer good for what the last one was (a server
- * without an identity).
+ * without an identity), or that takes longer than `timeout`, a minute unless told.
  *
  * @since 0.1.0
  * @category constructors
@@ -236,6 +261,7 @@ const follow = <E, R, E2, R2>(
 export const make = <E, R, E2, R2>(options: {
   readonly load: Effect.Effect<SecureContext, E, R>
   readonly when: Stream.Stream<unknown, E2, R2>
+  readonly timeout?: Duration.DurationInput
 }): Effect.Effect<
   ReloadingContext<E | E2>,
   E | E2 | TlsConfigError,
@@ -246,7 +272,8 @@ export const make = <E, R, E2, R2>(options: {
     Stream.merge(
       Stream.succeed(options.load),
       Stream.map(options.when, () => options.load)
-    )
+    ),
+    options.timeout
   )
 
 /**
@@ -258,11 +285,15 @@ export const make = <E, R, E2, R2>(options: {
 export const fromSchedule = <E, R, Out, R2>(options: {
   readonly load: Effect.Effect<SecureContext, E, R>
   readonly schedule: Schedule.Schedule<Out, unknown, R2>
+  readonly timeout?: Duration.DurationInput
 }): Effect.Effect<
   ReloadingContext<E>,
   E | TlsConfigError,
   Exclude<R, Scope.Scope> | R2 | CryptoProvider | Scope.Scope
-> => make({ load: options.load, when: Stream.fromSchedule(options.schedule) })
+> => {
+  const { schedule, ...others } = options
+  return make({ ...others, when: Stream.fromSchedule(schedule) })
+}
 
 /**
  * Makes a context of each options in a Stream; the first must be right. After the Stream's end the last one stays.

@@ -39,7 +39,6 @@ import * as RevocationInput from "./RevocationInput.ts"
 import { SecureContextOptions } from "./SecureContextOptions.ts"
 import type { SessionCache } from "./SessionCache.ts"
 import type { TicketKeys } from "./TicketKeys.ts"
-import * as TlsMetrics from "./TlsMetrics.ts"
 import type { TrustStore } from "./TrustStore.ts"
 import * as TrustStores from "./TrustStore.ts"
 import type { Verifier } from "./Verifier.ts"
@@ -181,7 +180,6 @@ export const make = (
       sessions: said.sessions ?? {}
     })
     yield* ContextResolution.resolve(context, crypto, "client")
-    for (const { certificateChain } of context.identities) TlsMetrics.unsafeIdentity(certificateChain[0])
     return context
   })
 

@@ -128,7 +128,8 @@ export const unsafeFailed = (side: Role, error: TlsError, labels: Labels): void 
  * @since 0.1.0
  * @category recording
  */
-export const unsafeReloaded = (result: "ok" | "failed"): void => reloadsOf(result).unsafeUpdate(1, [])
+export const unsafeReloaded = (result: "ok" | "failed", labels: Labels): void =>
+  reloadsOf(result).unsafeUpdate(1, labels)
 
 /**
  * Notes when the certificate of an identity expires.
@@ -136,7 +137,7 @@ export const unsafeReloaded = (result: "ok" | "failed"): void => reloadsOf(resul
  * @since 0.1.0
  * @category recording
  */
-export const unsafeIdentity = ({ notAfter, publicKey, subject }: Certificate): void =>
+export const unsafeIdentity = ({ notAfter, publicKey, subject }: Certificate, labels: Labels): void =>
   certificateExpiry
     .pipe(Metric.tagged("subject", subject.toString()), Metric.tagged("key", PublicKeys.format(publicKey)))
-    .unsafeUpdate(Math.floor(notAfter.getTime() / 1000), [])
+    .unsafeUpdate(Math.floor(notAfter.getTime() / 1000), labels)

@@ -179,6 +179,14 @@ export const reloadDebounce: Duration.Duration = Duration.millis(250)
 export const reloadRecheck: Duration.Duration = Duration.minutes(1)
 
 /**
+ * How long loading a context may take that is loaded again.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const reloadTimeout: Duration.Duration = Duration.minutes(1)
+
+/**
  * How many names a lookup remembers.
  *
  * @since 0.1.0

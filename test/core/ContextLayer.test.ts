@@ -4,11 +4,17 @@ import { assertNone, assertSome } from "@effect/vitest/utils"
 import * as Config from "effect/Config"
 import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as CallContext from "../../src/core/CallContext.ts"
 import * as ContextLayer from "../../src/core/ContextLayer.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
+import * as ServerNameSelection from "../../src/core/ServerNameSelection.ts"
+import * as TlsClient from "../../src/core/TlsClient.ts"
+import * as TlsServer from "../../src/core/TlsServer.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
+import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
 import { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
@@ -211,4 +217,24 @@ describe("what holds for a fiber", () => {
     const error = Effect.runSync(Effect.flip(acquire(["h2", ""])))
     assert.strictEqual(error.issues[0].path, "alpn[1]")
   })
+
+  it.scoped("they hold for every name, whatever the context says that is selected for it", () =>
+    Effect.gen(function* () {
+      const named = yield* harness.serverContext({ protocol: { alpn: ["http/1.1"] } })
+      const others = yield* harness.serverContext()
+      const atOnce = yield* ServerNameSelection.select(others, [["localhost", named]])
+      const later = {
+        ...others,
+        selectContext: () =>
+          Effect.as(Effect.yieldNow(), Option.some({ ...named, selectAlpn: () => Effect.succeedNone }))
+      }
+      const client = yield* harness.context({ protocol: { alpn: ["http/1.1", "h2"] } })
+      for (const server of [atOnce, later]) {
+        const [clientEnd, serverEnd] = yield* MemoryTransport.pair()
+        const accepting = yield* Effect.fork(TlsServer.over(serverEnd, { context: server, alpn: ["h2"] }))
+        yield* TlsClient.over(clientEnd, { context: client, serverName: "localhost" })
+        assertSome((yield* Fiber.join(accepting)).info.alpn, "h2")
+      }
+    }).pipe(Effect.provide(harness.layer))
+  )
 })

@@ -10,6 +10,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
+import * as Identities from "../../src/core/Identity.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
 import * as TlsMetrics from "../../src/core/TlsMetrics.ts"
 import { CertificateError } from "../../src/schema/TlsError.ts"
@@ -82,14 +83,18 @@ describe("metrics", () => {
 
   scoped("have the expiry of each identity", () =>
     Effect.gen(function* () {
-      const made = identities.makeSync({ subject: "expiry.test" })
-      yield* SecureContexts.make({ identity: made.options })
-      const { value } = yield* TlsMetrics.certificateExpiry.pipe(
-        Metric.tagged("subject", "CN=expiry.test"),
-        Metric.tagged("key", "P-256"),
-        Metric.value
-      )
-      assert.strictEqual(value, Date.UTC(2040, 0, 1) / 1000)
+      const [whole, alone] = ["whole.test", "alone.test"].map((subject) => identities.makeSync({ subject }))
+      yield* labelled("expiry", SecureContexts.make({ identity: whole!.options }))
+      yield* labelled("expiry", Identities.make(alone!.options))
+      for (const subject of ["CN=whole.test", "CN=alone.test"]) {
+        const { value } = yield* TlsMetrics.certificateExpiry.pipe(
+          Metric.tagged("subject", subject),
+          Metric.tagged("key", "P-256"),
+          Metric.tagged("test", "expiry"),
+          Metric.value
+        )
+        assert.strictEqual(value, Date.UTC(2040, 0, 1) / 1000)
+      }
     })
   )
 })

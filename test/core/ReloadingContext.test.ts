@@ -99,12 +99,15 @@ describe("a context that is loaded again", () => {
 
   scoped("keeps the last good one when loading fails, and says so by an event and a metric", () =>
     Effect.gen(function* () {
-      const failures = Metric.tagged(TlsMetrics.contextReloads, "result", "failed")
-      const successes = Metric.tagged(TlsMetrics.contextReloads, "result", "ok")
+      const [failures, successes] = ["failed", "ok"].map((result) =>
+        TlsMetrics.contextReloads.pipe(Metric.tagged("result", result), Metric.tagged("test", "keeps"))
+      ) as [typeof TlsMetrics.contextReloads, typeof TlsMetrics.contextReloads]
       const before = [(yield* Metric.value(failures)).count, (yield* Metric.value(successes)).count] as const
       const source = makeSource((turn) => (turn === 1 ? broken : undefined))
       const triggers = yield* Queue.unbounded<void>()
-      const context = yield* ReloadingContext.make({ load: source.load, when: Stream.fromQueue(triggers) })
+      const context = yield* ReloadingContext.make({ load: source.load, when: Stream.fromQueue(triggers) }).pipe(
+        Effect.tagMetrics("test", "keeps")
+      )
       const watching = yield* Effect.fork(Stream.runCollect(Stream.take(context.events, 2)))
       yield* Effect.yieldNow()
       yield* Queue.offerAll(triggers, [undefined, undefined])
@@ -200,6 +203,91 @@ describe("a context that is loaded again", () => {
       assert.deepStrictEqual(source.freed, [])
       yield* Scope.close(scope, Exit.void)
       assert.deepStrictEqual(source.freed, [0])
+    })
+  )
+
+  scoped("frees what is loaded when its Scope has closed meanwhile", () =>
+    Effect.gen(function* () {
+      const source = makeSource()
+      const gate = yield* Deferred.make<void>()
+      const load = Effect.flatMap(source.load, (context) =>
+        source.loads() === 1 ? Effect.succeed(context) : Effect.as(Deferred.await(gate), context)
+      )
+      const scope = yield* Scope.make()
+      const context = yield* Scope.extend(ReloadingContext.make({ load, when: Stream.never }), scope)
+      const reloading = yield* Effect.fork(context.reload)
+      yield* quiet
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(source.freed, [0])
+      yield* Deferred.succeed(gate, undefined)
+      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(reloading)))
+      assert.deepStrictEqual(source.freed, [0, 1])
+    })
+  )
+
+  scoped("gives up a load that does not end, and goes on with the next", () =>
+    Effect.gen(function* () {
+      const source = makeSource()
+      // Not even interruption ends it.
+      const load = Effect.suspend(() =>
+        source.loads() === 1 ? Effect.zipRight(source.load, Effect.uninterruptible(Effect.never)) : source.load
+      )
+      const context = yield* ReloadingContext.make({ load, when: Stream.never, timeout: "5 seconds" })
+      const reloading = yield* Effect.fork(context.reload)
+      yield* quiet
+      const next = yield* Effect.fork(context.reload)
+      yield* quiet
+      assert.strictEqual(source.loads(), 2)
+      yield* TestClock.adjust("5 seconds")
+      const error = yield* Effect.flip(Fiber.join(reloading))
+      assert.strictEqual(
+        `${error._tag} (${error.reason}): ${error.message}`,
+        "TlsConfigError (Unreadable): the context was not loaded within 5s"
+      )
+      yield* Fiber.join(next)
+      assert.strictEqual(nameIn(yield* context.current), "generation 2")
+      assert.sameMembers(source.freed, [0, 1])
+    })
+  )
+
+  scoped("frees everything wherever it is interrupted", () =>
+    Effect.gen(function* () {
+      const acquired: Array<number> = []
+      const freed: Array<number> = []
+      let turn = 0
+      const ready = yield* SecureContexts.make({ identity: generations[0]!.options })
+      const step = Effect.flatMap(Effect.yieldNow(), () =>
+        Effect.acquireRelease(
+          Effect.sync(() => acquired[acquired.push(turn++) - 1]!),
+          (mine) =>
+            Effect.zipRight(
+              Effect.yieldNow(),
+              Effect.sync(() => freed.push(mine))
+            )
+        )
+      )
+      const load = Effect.zipRight(Effect.zipRight(step, step), Effect.as(Effect.yieldNow(), ready))
+      const using = Effect.scoped(
+        Effect.gen(function* () {
+          const context = yield* ReloadingContext.make({ load, when: Stream.make(1, 2) })
+          yield* Effect.fork(context.reload)
+          yield* Effect.scoped(Effect.zipRight(context.acquire, Effect.yieldNow()))
+          yield* context.reload
+          yield* Effect.forEach([1, 2, 3], () => Effect.scoped(Effect.zipRight(context.acquire, Effect.yieldNow())))
+        })
+      )
+      let ended = false
+      let stop = 0
+      for (; !ended; stop++) {
+        const fiber = yield* Effect.fork(using)
+        for (let i = 0; i < stop; i++) yield* Effect.yieldNow()
+        ended = Option.isSome(yield* fiber.poll)
+        yield* Fiber.interrupt(fiber)
+        // `reload` was forked by the one that is interrupted, and ends after it.
+        yield* quiet
+        assert.sameMembers(freed, acquired, `interrupted after ${stop} turns`)
+      }
+      assert.isAbove(stop, 20)
     })
   )
 })
