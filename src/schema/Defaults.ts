@@ -225,3 +225,11 @@ export const lookupMissingTimeToLive: Duration.Duration = Duration.seconds(10)
  * @category defaults
  */
 export const lookupTimeout: Duration.Duration = Duration.seconds(10)
+
+/**
+ * How long what was found for a name stays usable after it was forgotten.
+ *
+ * @since 0.1.0
+ * @category defaults
+ */
+export const lookupLinger: Duration.Duration = Duration.minutes(1)

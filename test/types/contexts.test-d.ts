@@ -144,7 +144,7 @@ describe("requirements and errors", () => {
         Effect.fail(new Unavailable())
     })
     expectTypeOf(lookup).toEqualTypeOf<
-      Effect.Effect<NameLookup.NameLookup<SecureContext.SecureContext, Unavailable>, never, Vault | Scope.Scope>
+      Effect.Effect<NameLookup.NameLookup<SecureContext.SecureContext, Unavailable>, ConfigFailure, Vault | Scope.Scope>
     >()
   })
 
