@@ -430,7 +430,8 @@ const authenticate = function* (
     signatureSchemes: schemes,
     certificateSignatureSchemes: Extension.find(request.extensions, "SignatureAlgorithmsCert")?.schemes ?? schemes,
     authorities: Extension.find(request.extensions, "CertificateAuthorities")?.authorities ?? [],
-    serverName: Option.none()
+    serverName: Option.none(),
+    ...(policy.ownIdentities.length > 1 ? { time: yield* Clock.currentTimeMillis } : {})
   })
   if (Option.isNone(chosen)) {
     flight.send({ _tag: "Certificate", context: request.context, entries: [] })

@@ -118,6 +118,8 @@ export interface Acceptable {
   /** DER names of authorities, empty when any will do. */
   readonly authorities: ReadonlyArray<Uint8Array>
   readonly serverName: Option.Option<ServerName>
+  /** Now, in milliseconds since 1970, where it matters: what has expired nobody can verify. */
+  readonly time?: number
 }
 
 /**
@@ -148,13 +150,17 @@ const chainIsAcceptable = (identity: Identity, accepted: ReadonlyArray<Signature
 const leadsTo = (identity: Identity, authorities: ReadonlySet<string>): boolean =>
   authorities.size === 0 || identity.certificateChain.some(({ issuer }) => authorities.has(toLatin1(issuer.der)))
 
+const isValidAt = ({ notAfter, notBefore }: Certificate, time: number | undefined): boolean =>
+  time === undefined || (notBefore.getTime() <= time && time <= notAfter.getTime())
+
 /** The schemes of a list that we know, in its order. A peer's list may be very long, and is gone through once. */
 const known = (codes: ReadonlyArray<SignatureScheme.SignatureScheme>): ReadonlyArray<SignatureSchemeInfo> =>
   [...new Set(codes)].flatMap((code) => SignatureScheme.info(code) ?? [])
 
 /**
  * The identity to show: the first that can sign with a scheme of the peer's. Of several, one that carries the name
- * asked for, whose chain the peer can verify and that leads to an authority it names comes first (RFC 9846 §4.4.2.2).
+ * asked for, is valid now, leads to an authority that the peer names and whose chain it can verify comes first, in this
+ * order (RFC 9846 §4.4.2.2).
  *
  * @since 0.1.0
  * @category selection
@@ -174,7 +180,8 @@ export const choose = (
       Option.isNone(acceptable.serverName) ||
       ServerIdentity.matches(acceptable.serverName.value, identity.certificateChain[0])
     const rank =
-      (named ? 4 : 0) +
+      (named ? 8 : 0) +
+      (isValidAt(identity.certificateChain[0], acceptable.time) ? 4 : 0) +
       (leadsTo(identity, authorities) ? 2 : 0) +
       (chainIsAcceptable(identity, forCertificates) ? 1 : 0)
     return [{ identity, scheme, rank }]

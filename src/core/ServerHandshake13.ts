@@ -23,6 +23,7 @@
  * @since 0.1.0
  */
 import * as Arr from "effect/Array"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Exit from "effect/Exit"
@@ -421,7 +422,8 @@ const chooseIdentity = function* (
     signatureSchemes: schemes,
     certificateSignatureSchemes: Extension.find(hello.extensions, "SignatureAlgorithmsCert")?.schemes ?? schemes,
     authorities: Extension.find(hello.extensions, "CertificateAuthorities")?.authorities ?? [],
-    serverName
+    serverName,
+    ...(identities.length > 1 ? { time: yield* Clock.currentTimeMillis } : {})
   })
   return Option.isSome(chosen)
     ? chosen.value

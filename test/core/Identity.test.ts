@@ -6,6 +6,7 @@ import * as Either from "effect/Either"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
+import * as TestClock from "effect/TestClock"
 import { CryptoProvider, type CryptoProviderService } from "../../src/core/CryptoProvider.ts"
 import type { Acceptable } from "../../src/core/Identity.ts"
 import * as Identity from "../../src/core/Identity.ts"
@@ -142,6 +143,58 @@ describe("the identity that is chosen", () => {
     )
     assert.strictEqual(choose([ec, ed], { authorities, serverName: named("a.example") }), `ec ${es256}`)
   })
+
+  it("is valid now, where there is one, but has the right name first", () => {
+    const at = (subject: string, from: number, until: number, names = ["a.example"]) =>
+      identities.makeSync({ issuer: authorityEc, names, subject, validity: [Date.UTC(from), Date.UTC(until)] })
+    const [old, now, next] = [at("old", 2020, 2025), at("now", 2025, 2030), at("next", 2030, 2035)] as const
+    const other = at("other", 2025, 2030, ["b.example"])
+    const time = Date.UTC(2026, 5)
+    for (const own of [
+      [old, now, next],
+      [next, old, now],
+      [now, next, old]
+    ]) {
+      assert.strictEqual(choose(own, { time }), `now ${es256}`)
+      assert.strictEqual(choose(own, { time: Date.UTC(2031) }), `next ${es256}`)
+    }
+    assert.strictEqual(choose([other, old], { time, serverName: named("a.example") }), `old ${es256}`)
+    assert.strictEqual(choose([old], { time }), `old ${es256}`)
+    assert.strictEqual(choose([old, now]), `old ${es256}`)
+    // To the millisecond: an end belongs to its time.
+    for (const moment of [Date.UTC(2025), Date.UTC(2030)]) {
+      assert.strictEqual(
+        choose([at("then", 2024, 2025), now, next], { time: moment }).slice(0, 4),
+        moment === Date.UTC(2025) ? "then" : "now "
+      )
+    }
+  })
+
+  for (const side of ["server", "client"] as const) {
+    it.scoped(`is the ${side}'s that is valid by the clock`, () =>
+      Effect.gen(function* () {
+        const [old, renewed] = [2020, 2025].map((from) =>
+          identities.makeSync({
+            names: ["localhost"],
+            subject: `of ${from}`,
+            validity: [Date.UTC(from), Date.UTC(from + 6)]
+          })
+        ) as [Made, Made]
+        const identity = [old.options, renewed.options]
+        const server = yield* side === "server"
+          ? harness.serverContext({ identity })
+          : harness.serverContext({ trust: { clientAuthentication: "require" } })
+        const client = yield* harness.context(side === "client" ? { identity } : {})
+        const shown = Effect.map(harness.connected({ client, server }), (ends) =>
+          String(ends[side === "server" ? "client" : "server"].info.peerCertificates[0]!.subject.commonName)
+        )
+        yield* TestClock.setTime(Date.UTC(2022))
+        assert.strictEqual(yield* shown, "of 2020")
+        yield* TestClock.setTime(Date.UTC(2027))
+        assert.strictEqual(yield* shown, "of 2025")
+      }).pipe(Effect.provide(harness.layer))
+    )
+  }
 
   it("comes with the first of the peer's schemes that key and policy have", () => {
     const rsaLike: Made = {

@@ -41,6 +41,8 @@ export interface Wanted {
   readonly issuer?: Made
   /** What the issuer signs with; by default what its key does first. */
   readonly algorithm?: SignatureAlgorithm
+  /** From when until when it is valid, in milliseconds since 1970. */
+  readonly validity?: readonly [number, number]
 }
 
 const ecHash = { "P-256": "SHA-256", "P-384": "SHA-384", "P-521": "SHA-512" } as const
@@ -61,7 +63,7 @@ const algorithmOf = ({ publicKey }: PrivateKey): SignatureAlgorithm => {
   }
 }
 
-const validity = [Date.UTC(2020, 0, 1), Date.UTC(2040, 0, 1)] as const
+const twentyYears = [Date.UTC(2020, 0, 1), Date.UTC(2040, 0, 1)] as const
 let serial = 1
 
 export const make = (
@@ -71,7 +73,8 @@ export const make = (
     issuer,
     key: type = { _tag: "Ec", curve: "P-256" },
     names = ["localhost", "example.org"],
-    subject = names[0] ?? "somebody"
+    subject = names[0] ?? "somebody",
+    validity = twentyYears
   }: Wanted = {},
   provider = crypto
 ): Effect.Effect<Made> =>
