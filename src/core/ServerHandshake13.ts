@@ -251,7 +251,9 @@ const choosePolicy = (
 
 const chooseSuite = function* (flight: HandshakeChannel, policy: HandshakePolicy, hello: Message.ClientHello) {
   const suite = policy.cipherSuites.find(({ code }) => hello.cipherSuites.includes(code))
-  return suite ?? (yield* flight.fail("NoSharedCipherSuite", "no cipher suite of the client's is ours"))
+  if (suite !== undefined) return suite
+  const ours = policy.cipherSuites.map(({ name }) => name).join(", ")
+  return yield* flight.fail("NoSharedCipherSuite", `no cipher suite of the client's is ours (${ours})`)
 }
 
 /** The best group with a key share, or the best without one, which a HelloRetryRequest then asks for. */
@@ -268,7 +270,10 @@ const chooseGroup = function* (flight: HandshakeChannel, policy: HandshakePolicy
   }
   const shared = policy.groups.filter(({ code }) => listed.has(code))
   const group = shared.find(({ code }) => offered.has(code)) ?? shared[0]
-  if (group === undefined) return yield* flight.fail("NoSharedGroup", "no group of the client's is ours")
+  if (group === undefined) {
+    const ours = policy.groups.map(({ name }) => name).join(", ")
+    return yield* flight.fail("NoSharedGroup", `no group of the client's is ours (${ours})`)
+  }
   return { group, share: shares.find((share) => share.group === group.code) }
 }
 
@@ -375,7 +380,8 @@ const selectProtocol = function* (
           Option.isOption
         )
   if (Option.isNone(chosen)) {
-    return yield* flight.fail("NoApplicationProtocol", `the client offers ${quoted(offered)}`)
+    const lacking = policy.selectAlpn === undefined ? `none of ${quoted(policy.alpn)}` : "none that selectAlpn chose"
+    return yield* flight.fail("NoApplicationProtocol", `the client offers ${quoted(offered)}, ${lacking}`)
   }
   if (!offered.includes(chosen.value)) {
     return yield* flight.fail("HookFailed", `selectAlpn chose ${quoted([chosen.value])}, which was not offered`)
@@ -427,8 +433,17 @@ const chooseIdentity = function* (
   })
   return Option.isSome(chosen)
     ? chosen.value
-    : yield* flight.fail("NoSharedSignatureScheme", "no identity can sign with a scheme of the client's")
+    : yield* flight.fail(
+        "NoSharedSignatureScheme",
+        `no identity can sign with a scheme of the client's, only with ${schemesOf(policy, identities)}`
+      )
 }
+
+const schemesOf = ({ signatureSchemes }: HandshakePolicy, identities: ReadonlyArray<Identity.Identity>): string =>
+  signatureSchemes
+    .filter(({ code }) => identities.some(({ privateKey }) => privateKey.schemes.includes(code)))
+    .map(({ name }) => name)
+    .join(", ") || "such as the context does not allow"
 
 /** What to staple to the leaf: an OCSP response, where the client asks for one and the hook has one. */
 const findStaple = function* (

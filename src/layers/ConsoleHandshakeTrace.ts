@@ -3,11 +3,13 @@
  *
  * @since 0.1.0
  */
+import * as Either from "effect/Either"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import type { TraceConnection, TraceEvent } from "../core/HandshakeTrace.ts"
 import { HandshakeTrace } from "../core/HandshakeTrace.ts"
 import * as Alert from "../schema/Alert.ts"
+import * as Certificate from "../schema/Certificate.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
 import * as ClientHello from "../schema/ClientHello.ts"
 import type * as Extension from "../schema/Extension.ts"
@@ -16,13 +18,28 @@ import * as HandshakeType from "../schema/HandshakeType.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import * as ProtocolVersion from "../schema/ProtocolVersion.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import type { TlsError } from "../schema/TlsError.ts"
 
 /** `name a, b`; nothing where there is nothing to say. */
 const field = (name: string, values: ReadonlyArray<string>): ReadonlyArray<string> =>
   values.length === 0 ? [] : [`${name} ${values.join(", ")}`]
 
-/** Bytes of the peer's, so that none of them can move the cursor or forge a line. */
+/** Text of the peer's, which may look like ours. */
 const quoted = (text: string): string => (/^[\x21-\x7e]+$/.test(text) ? text : JSON.stringify(text))
+
+/** Nothing that a peer says moves the cursor, hides or turns text around, or forges a line, in an error neither. */
+const visible = (line: string): string =>
+  line.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+
+/** Whose certificate it is, who says so and until when: what one looks for first when it is refused. */
+const certificate = ({
+  certificate: der
+}: Extract<HandshakeMessage, { _tag: "Certificate" }>["entries"][number]): string =>
+  Either.match(Certificate.decodeCached(der), {
+    onLeft: () => "one that cannot be read",
+    onRight: ({ issuer, notAfter, subject }) =>
+      `"${subject.toString()}" by "${issuer.toString()}" until ${notAfter.toISOString().slice(0, 10)}`
+  })
 
 const clientHello = (hello: ClientHello.ClientHello): ReadonlyArray<string> => [
   ...field("versions", ClientHello.supportedVersionNames(hello)),
@@ -78,7 +95,7 @@ const details = (message: HandshakeMessage): ReadonlyArray<string> => {
     case "CertificateRequest":
       return message.extensions.flatMap(answered)
     case "Certificate":
-      return [message.entries.length === 0 ? "no certificate" : count(message.entries.length, "certificate")]
+      return message.entries.length === 0 ? ["no certificate"] : message.entries.map(certificate)
     case "CertificateVerify":
       return [SignatureScheme.name(message.scheme)]
     case "NewSessionTicket":
@@ -106,7 +123,9 @@ const formatMessage = (arrow: string, message: HandshakeMessage, length: number)
  * @since 0.1.0
  * @category conversions
  */
-export const format = (event: TraceEvent): string => {
+export const format = (event: TraceEvent): string => visible(formatEvent(event))
+
+const formatEvent = (event: TraceEvent): string => {
   switch (event._tag) {
     case "MessageSent":
       return formatMessage("→", event.message, event.length)
@@ -123,9 +142,13 @@ export const format = (event: TraceEvent): string => {
     case "KeysChanged":
       return `· ${event.direction === "read" ? "reads" : "writes"} with ${event.stage} keys from here`
     case "HandshakeFailed":
-      return `✗ ${event.error._tag} (${event.error.reason}): ${event.error.message.replaceAll("\n", "; ")}`
+      return formatError(event.error)
   }
 }
+
+/** Where, what and why, and what to do about it. */
+const formatError = ({ _tag, hint, message, phase, reason }: TlsError): string =>
+  `✗ ${_tag} (${reason}) in ${phase}: ${message.replaceAll("\n", "; ")}. ${hint}`
 
 /**
  * The name of a connection on its lines: who we are in it, its number, and with whom.

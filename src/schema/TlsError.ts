@@ -72,6 +72,12 @@ export class AlertError extends Schema.TaggedError<AlertError>()("AlertError", {
       case "certificate_unknown":
       case "access_denied":
         return "The peer did not accept our certificate, or wants one: see `identity`."
+      case "certificate_expired":
+        return "Our certificate has expired, unless the peer's clock is wrong: renew it."
+      case "certificate_revoked":
+        return "Our certificate was revoked: have another one issued."
+      case "unsupported_certificate":
+        return "The peer can do nothing with a certificate of this kind or for this purpose."
       case "unknown_ca":
         return "The peer does not trust the issuer of our certificate."
       case "unrecognized_name":
