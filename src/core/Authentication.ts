@@ -35,6 +35,7 @@ import * as HandshakeSpan from "./HandshakeSpan.ts"
 import type { ChosenIdentity } from "./Identity.ts"
 import type { KeySchedule, TrafficSecret, TranscriptHash } from "./KeySchedule.ts"
 import type { Staple } from "./Revocation.ts"
+import * as ServerIdentity from "./ServerIdentity.ts"
 import * as Step from "./Step.ts"
 import type { Verification } from "./Verifier.ts"
 
@@ -310,11 +311,16 @@ export const verifyPeer = function* (
  * @since 0.1.0
  * @category proofs
  */
-export const identityOf = ({ possession, verification }: VerifiedPeer): PeerIdentity => {
+export const identityOf = ({ crypto }: HandshakeChannel, { possession, verification }: VerifiedPeer): PeerIdentity => {
   const certificate = Arr.headNonEmpty(possession.certificates)
+  const whose = {
+    certificate,
+    names: ServerIdentity.presentedNames(certificate),
+    fingerprint: Certificate.fingerprint(certificate, (bytes) => crypto.hash("SHA-256", bytes))
+  }
   return verification.unverified === true
-    ? { _tag: "Unverified", certificate }
-    : { _tag: "Verified", certificate, path: verification.path, vouchedBy: verification.vouchedBy }
+    ? { _tag: "Unverified", ...whose }
+    : { _tag: "Verified", ...whose, path: verification.path, vouchedBy: verification.vouchedBy }
 }
 
 /**

@@ -147,7 +147,7 @@ export const clientHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     ),
     alpn,
     serverName,
-    peer: Auth.identityOf(peer),
+    peer: Auth.identityOf(flight, peer),
     peerCertificates: peer.possession.certificates,
     peerStaple: Option.fromNullable(staple),
     helloRetryRequest: answer._tag === "HelloRetryRequest",

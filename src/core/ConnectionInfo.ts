@@ -13,17 +13,26 @@ import type { SignatureSchemeName } from "../schema/SignatureScheme.ts"
 /**
  * Who the peer is: nobody it told; the subject of a certificate whose key it owns and that the verifier accepted; or of
  * one that nobody looked at, because verification was skipped by name.
- * `path` leads from the leaf to the anchor; `vouchedBy` names the verifier or anchor that accepted it.
+ * `names` are those of the certificate, each with its kind (`DNS:alice.example`, `URI:spiffe://…`, `email:…`); `fingerprint`
+ * is its SHA-256, as people compare it. `path` leads from the leaf to the anchor; `vouchedBy` names the verifier or anchor
+ * that accepted it.
  *
  * @since 0.1.0
  * @category models
  */
 export type PeerIdentity =
   | { readonly _tag: "Anonymous" }
-  | { readonly _tag: "Unverified"; readonly certificate: Certificate }
+  | {
+      readonly _tag: "Unverified"
+      readonly certificate: Certificate
+      readonly names: ReadonlyArray<string>
+      readonly fingerprint: string
+    }
   | {
       readonly _tag: "Verified"
       readonly certificate: Certificate
+      readonly names: ReadonlyArray<string>
+      readonly fingerprint: string
       readonly path: ReadonlyArray<Certificate>
       readonly vouchedBy: string
     }

@@ -180,7 +180,10 @@ export const serverHandshake = Effect.fnUntraced(function* (flight: HandshakeCha
     clientSignatureScheme: Option.map(peer, ({ possession }) => possession.scheme.name),
     alpn,
     serverName,
-    peer: Option.match(peer, { onNone: () => ({ _tag: "Anonymous" }), onSome: Auth.identityOf }),
+    peer: Option.match(peer, {
+      onNone: () => ({ _tag: "Anonymous" }),
+      onSome: (verified) => Auth.identityOf(flight, verified)
+    }),
     peerCertificates: Option.match(peer, { onNone: () => [], onSome: ({ possession }) => possession.certificates }),
     peerStaple: Option.none(),
     helloRetryRequest: retried,
