@@ -15,6 +15,7 @@ import type { LazyArg } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as Scope from "effect/Scope"
+import type { ServerName } from "../schema/ServerName.ts"
 import type { TlsError, TransportError } from "../schema/TlsError.ts"
 import { HandshakeError, TlsTimeoutError } from "../schema/TlsError.ts"
 import type { CryptoProvider, CryptoProviderService } from "./CryptoProvider.ts"
@@ -54,8 +55,9 @@ const within = <A, E, R, E2>(
       })
       timer.addObserver((exit) => {
         if (Exit.isFailure(exit)) return
+        const error = options.onTimeout()
         fiber.unsafeInterruptAsFork(FiberId.none)
-        resume(Effect.fail(options.onTimeout()))
+        resume(Effect.fail(error))
       })
       return Effect.sync(() => {
         timer.unsafeInterruptAsFork(FiberId.none)
@@ -74,6 +76,8 @@ export interface RunOptions<R> {
   readonly duplex: Effect.Effect<Duplex, TransportError, R>
   readonly crypto: CryptoProviderService
   readonly policy: HandshakePolicy
+  /** What a client asks for. */
+  readonly serverName?: Option.Option<ServerName>
   readonly handshake: (flight: HandshakeChannel) => Effect.Effect<Established, TlsError, CryptoProvider>
 }
 
@@ -86,7 +90,7 @@ export interface RunOptions<R> {
  */
 export const runIn = <R>(
   scope: Scope.Scope,
-  { crypto, duplex, handshake, policy, role }: RunOptions<R>
+  { crypto, duplex, handshake, policy, role, serverName = Option.none() }: RunOptions<R>
 ): Effect.Effect<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider> =>
   Effect.withFiberRuntime<TlsConnection.TlsConnection, TlsError, Exclude<R, Scope.Scope> | CryptoProvider>((fiber) => {
     // Asked of the fiber once, and not in a step each: nobody may be looking.
@@ -95,6 +99,7 @@ export const runIn = <R>(
     const spans = HandshakeSpan.isWatched(fiber.currentTracer)
     let started = 0n
     let flight: HandshakeChannel | undefined
+    let timedOut: TlsError | undefined
     const handshakeOverDuplex = Effect.flatMap(duplex, (opened) =>
       Effect.flatMap(HandshakeTrace, (trace) => {
         flight = new HandshakeChannel({
@@ -108,15 +113,17 @@ export const runIn = <R>(
           spans
         })
         started = clock.unsafeCurrentTimeNanos()
-        return spans ? HandshakeSpan.handshake(flight, handshake(flight)) : handshake(flight)
+        return spans
+          ? HandshakeSpan.handshake(flight, { serverName, timedOut: () => timedOut }, handshake(flight))
+          : handshake(flight)
       })
     )
     const duration = policy.handshakeTimeout
     const onTimeout = (): TlsError =>
-      new TlsTimeoutError({
+      (timedOut = new TlsTimeoutError({
         ...(flight === undefined ? { reason: "Dial", phase: "dial" } : { reason: "Handshake", phase: flight.phase }),
         duration: Duration.toMillis(duration)
-      })
+      }))
     // From the last message of the handshake to the connection in its Scope there is no place to be interrupted: the
     // peer is either told that the handshake ends or that the connection does.
     return Effect.uninterruptibleMask((restore) =>

@@ -7,13 +7,18 @@
  *
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { LazyArg } from "effect/Function"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
 import type { Certificate } from "../schema/Certificate.ts"
+import type { Endpoint } from "../schema/Endpoint.ts"
 import * as ServerName from "../schema/ServerName.ts"
+import type { TlsError } from "../schema/TlsError.ts"
 import type { ConnectionInfo } from "./ConnectionInfo.ts"
 import type { Established } from "./Established.ts"
 import type { HandshakeChannel } from "./HandshakeChannel.ts"
@@ -39,6 +44,7 @@ const certificateAttributes = (whose: "client" | "server", certificate: Certific
 
 const attributesOf = (info: ConnectionInfo): Attributes => {
   const [peer] = info.peerCertificates
+  const whose = info.role === "client" ? "server" : "client"
   return {
     "tls.established": true,
     "tls.protocol.name": "tls",
@@ -47,31 +53,58 @@ const attributesOf = (info: ConnectionInfo): Attributes => {
     "tls.curve": info.group,
     "tls.resumed": info.resumed,
     ...(Option.isSome(info.alpn) ? { "tls.next_protocol": info.alpn.value } : {}),
-    ...(Option.isSome(info.serverName) ? { "server.address": ServerName.format(info.serverName.value) } : {}),
-    ...(peer === undefined ? {} : certificateAttributes(info.role === "client" ? "server" : "client", peer))
+    ...nameAttributes(info.serverName),
+    ...(peer === undefined ? {} : certificateAttributes(whose, peer)),
+    ...(info.peer._tag === "Anonymous"
+      ? {}
+      : { [`tls.${whose}.hash.sha256`]: info.peer.fingerprint.replaceAll(":", "") })
   }
 }
 
+const nameAttributes = (serverName: Option.Option<ServerName.ServerName>): Attributes =>
+  Option.isSome(serverName) ? { "server.address": ServerName.format(serverName.value) } : {}
+
+const peerAttributes = (remote: Option.Option<Endpoint>): Attributes => {
+  if (Option.isNone(remote)) return {}
+  return remote.value._tag === "TcpEndpoint"
+    ? { "network.peer.address": remote.value.host, "network.peer.port": remote.value.port }
+    : { "network.peer.address": remote.value.path }
+}
+
+/** What ended a handshake, by names of which there are few. A deadline ends it by interruption. */
+const failureAttributes = (cause: Cause.Cause<unknown>, timedOut: TlsError | undefined): Attributes => {
+  const error = (Option.getOrUndefined(Cause.failureOption(cause)) as TlsError | undefined) ?? timedOut
+  if (error === undefined) {
+    return { "tls.established": false, "error.type": Cause.isInterruptedOnly(cause) ? "Interrupted" : "_OTHER" }
+  }
+  return { "tls.established": false, "error.type": `${error._tag}.${error.reason}`, "tls.phase": error.phase }
+}
+
 /**
- * A handshake within a span, which ends with what was agreed on or with the error.
+ * A handshake within a span, which ends with what was agreed on or with the error. `serverName` is what a client asks for;
+ * `timedOut` is the error of the deadline, once it has passed.
  *
  * @since 0.1.0
  * @category spans
  */
 export const handshake = <E, R>(
   { duplex, role }: HandshakeChannel,
+  {
+    serverName,
+    timedOut
+  }: { readonly serverName: Option.Option<ServerName.ServerName>; readonly timedOut: LazyArg<TlsError | undefined> },
   run: Effect.Effect<Established, E, R>
 ): Effect.Effect<Established, E, R> =>
   run.pipe(
-    Effect.tap(({ info }) => Effect.annotateCurrentSpan(attributesOf(info))),
-    Effect.tapErrorCause(() => Effect.annotateCurrentSpan("tls.established", false)),
+    Effect.onExit((exit) =>
+      Effect.annotateCurrentSpan(
+        Exit.isSuccess(exit) ? attributesOf(exit.value.info) : failureAttributes(exit.cause, timedOut())
+      )
+    ),
     Effect.withSpan("tls.handshake", {
       kind: role,
       captureStackTrace: false,
-      attributes: Option.match(duplex.remoteAddress, {
-        onNone: () => ({}),
-        onSome: (address) => ({ "network.peer.address": address.toString() })
-      })
+      attributes: { ...peerAttributes(duplex.remoteAddress), ...nameAttributes(serverName) }
     })
   ) as Effect.Effect<Established, E, R>
 

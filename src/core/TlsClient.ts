@@ -69,6 +69,7 @@ const runOptions = <R>(
   duplex,
   crypto: prepared.crypto,
   policy: prepared.policy,
+  serverName: prepared.serverName,
   handshake: (flight) => clientHandshake(flight, prepared)
 })
 

@@ -1,9 +1,11 @@
 /** What is counted and traced of handshakes, and that nothing is traced where nobody looks. */
+import { createHash } from "node:crypto"
 import { assert, describe, it } from "@effect/vitest"
 import { assertNone } from "@effect/vitest/utils"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
 import * as Option from "effect/Option"
@@ -12,12 +14,17 @@ import * as Tracer from "effect/Tracer"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as Identities from "../../src/core/Identity.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
+import * as TlsClient from "../../src/core/TlsClient.ts"
 import * as TlsMetrics from "../../src/core/TlsMetrics.ts"
+import * as TlsServer from "../../src/core/TlsServer.ts"
+import type { Transport } from "../../src/core/Transport.ts"
+import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
+import * as Endpoint from "../../src/schema/Endpoint.ts"
 import { CertificateError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
 
-const scoped = (name: string, body: () => Effect.Effect<unknown, unknown, CryptoProvider | Scope.Scope>) =>
+const scoped = (name: string, body: () => Effect.Effect<unknown, unknown, CryptoProvider | Scope.Scope | Transport>) =>
   it.scoped(name, () => body().pipe(Effect.provide(harness.layer)))
 
 const refusing = harness.verifier(() =>
@@ -166,7 +173,12 @@ describe("spans", () => {
         "server.address": "localhost",
         "tls.server.subject": "CN=localhost",
         "tls.server.issuer": "CN=localhost",
-        "tls.server.not_after": "2040-01-01T00:00:00.000Z"
+        "tls.server.not_before": "2020-01-01T00:00:00.000Z",
+        "tls.server.not_after": "2040-01-01T00:00:00.000Z",
+        "tls.server.hash.sha256": createHash("sha256")
+          .update(identities.server.certificate.der)
+          .digest("hex")
+          .toUpperCase()
       })
       assert.isFalse(serverSpan!.attributes.has("tls.client.subject"))
       assert.deepStrictEqual(
@@ -185,11 +197,54 @@ describe("spans", () => {
     Effect.gen(function* () {
       const { layer, of } = recorder()
       const client = yield* harness.context({}, refusing)
-      yield* Effect.flip(Effect.provide(harness.connected({ client }), layer))
+      yield* Effect.flip(Effect.provide(harness.connected({ client, serverName: "localhost" }), layer))
       const span = of("tls.handshake").find(({ kind }) => kind === "client")!
-      assert.isFalse(span.attributes.get("tls.established"))
+      assert.deepStrictEqual(Object.fromEntries(span.attributes), {
+        "server.address": "localhost",
+        "tls.established": false,
+        "error.type": "CertificateError.Expired",
+        "tls.phase": "authentication"
+      })
       assert.strictEqual((harness.errorOf(span.exit!) as CertificateError).reason, "Expired")
       assert.isTrue(Exit.isFailure(of("tls.verify")[0]!.exit!))
+    })
+  )
+
+  scoped("one that is interrupted, dies or runs out of time says so", () =>
+    Effect.gen(function* () {
+      const { layer, of } = recorder()
+      const dying = harness.verifier(() => Effect.die("a defect"))
+      yield* Effect.flip(Effect.provide(harness.connected({ client: yield* harness.context({}, dying) }), layer))
+      const [interrupted, late] = yield* Effect.all(
+        [1, 2].map(() =>
+          Effect.flatMap(MemoryTransport.pair(), ([ours]) =>
+            Effect.flatMap(harness.context(), (context) => TlsClient.over(ours, { context }))
+          ).pipe(Effect.provide(layer), Effect.fork)
+        )
+      )
+      yield* harness.settle(late!, 3)
+      yield* Fiber.interrupt(interrupted!)
+      yield* harness.finish(late!)
+      assert.deepStrictEqual(
+        of("tls.handshake")
+          .filter(({ kind }) => kind === "client")
+          .map(({ attributes }) => attributes.get("error.type")),
+        ["HandshakeError.HookFailed", "Interrupted", "TlsTimeoutError.Handshake"]
+      )
+    })
+  )
+
+  scoped("an address and its port are two things", () =>
+    Effect.gen(function* () {
+      const { layer, of } = recorder()
+      const endpoint = Endpoint.tcp("localhost", 8443)
+      const context = yield* harness.serverContext()
+      yield* TlsServer.serve({ endpoint, context, handler: () => Effect.void })
+      yield* Effect.provide(TlsClient.connect(endpoint, { context: yield* harness.context() }), layer)
+      assert.deepInclude(Object.fromEntries(of("tls.handshake")[0]!.attributes), {
+        "network.peer.address": "localhost",
+        "network.peer.port": 8443
+      })
     })
   )
 
