@@ -2,7 +2,7 @@
 import type { FileSystem } from "@effect/platform"
 import { Config, Effect, type Layer, type Option, type Schedule, type Scope, Stream } from "effect"
 import type { ConfigError } from "effect/ConfigError"
-import type { CryptoProvider, TlsError, Transport } from "effect-tls"
+import type { Certificate, CryptoProvider, TlsError, Transport } from "effect-tls"
 import {
   type CallContext,
   ContextFiles,
@@ -16,7 +16,9 @@ import {
   type TlsConnection,
   TlsServer
 } from "effect-tls"
-import { NodeTls } from "effect-tls/node"
+import { ConsoleHandshakeTrace, NodeCrypto, NodeTls, NodeTransport } from "effect-tls/node"
+import { NobleCrypto } from "effect-tls/noble"
+import { MemoryTransport } from "effect-tls/testing"
 import { describe, expectTypeOf, test } from "vitest"
 
 type Crypto = CryptoProvider.CryptoProvider
@@ -148,8 +150,40 @@ describe("requirements and errors", () => {
     >()
   })
 
+  test("lookups of names have a Scope each", () => {
+    const lookup = NameLookup.make({
+      lookup: (): Effect.Effect<Option.Option<string>, never, Vault | Scope.Scope> => Effect.succeedNone
+    })
+    expectTypeOf<Effect.Effect.Context<typeof lookup>>().toEqualTypeOf<Vault | Scope.Scope>()
+  })
+
+  test("layers that are ready need nothing and cannot fail", () => {
+    expectTypeOf(NodeTls.layer).toExtend<Layer.Layer<Crypto | Transport.Transport>>()
+    expectTypeOf(NodeCrypto.layer).toEqualTypeOf<Layer.Layer<Crypto>>()
+    expectTypeOf(NodeTransport.layer).toEqualTypeOf<Layer.Layer<Transport.Transport>>()
+    expectTypeOf(NobleCrypto.layer).toEqualTypeOf<Layer.Layer<Crypto>>()
+    expectTypeOf(MemoryTransport.layer).toEqualTypeOf<Layer.Layer<Transport.Transport>>()
+    expectTypeOf(ConsoleHandshakeTrace.layer()).toEqualTypeOf<Layer.Layer<never>>()
+  })
+
   test("the context of a fiber needs nothing, and there always is one", () => {
     expectTypeOf<Effect.Effect.Context<typeof CallContext.CurrentContext>>().toEqualTypeOf<never>()
+  })
+})
+
+describe("the peer", () => {
+  test("has a certificate, names and a fingerprint unless it is nobody, and a voucher once it is verified", () => {
+    const { peer } = {} as TlsConnection.TlsConnection["info"]
+    expectTypeOf(peer._tag).toEqualTypeOf<"Anonymous" | "Unverified" | "Verified">()
+    // @ts-expect-error nobody has no names
+    void peer.names
+    if (peer._tag === "Anonymous") return
+    expectTypeOf(peer.certificate).toEqualTypeOf<Certificate.Certificate>()
+    expectTypeOf(peer.names).toEqualTypeOf<ReadonlyArray<string>>()
+    expectTypeOf(peer.fingerprint).toEqualTypeOf<string>()
+    // @ts-expect-error who vouched is known of a verified one only
+    void peer.vouchedBy
+    if (peer._tag === "Verified") expectTypeOf(peer.vouchedBy).toEqualTypeOf<string>()
   })
 })
 
