@@ -129,7 +129,9 @@ describe("from Configs", () => {
 
   it.scoped("finds Configs in a circle, and beside holes", () =>
     Effect.gen(function* () {
-      const circle: Record<string, unknown> = { protocol: { alpn: [, Config.string("ALPN")] } }
+      const circle: Record<string, unknown> = {
+        protocol: { alpn: Object.assign(Array<unknown>(2), { 1: Config.string("ALPN") }) }
+      }
       circle["identity"] = circle
       const error = yield* Effect.flip(ContextLayer.fromConfig(circle as never))
       assert.notInstanceOf(error, TlsConfigError)

@@ -143,7 +143,7 @@ interface Refusal {
   readonly message: string | RegExp
 }
 
-const expectation = "options: { protocol, identity, resolveIdentity, selectAlpn, ocspResponse, trust }"
+const expectation = "options: { protocol, identity, resolveIdentity, selectAlpn, ocspResponse, trust, sessions }"
 const anIdentity = (privateKey: unknown, certificateChain: unknown = server.certificatePem) => ({
   identity: { certificateChain, privateKey }
 })

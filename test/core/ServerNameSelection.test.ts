@@ -99,16 +99,16 @@ describe("selecting by name", () => {
 
   scoped("names added one by one stand in one table, and what there was before is left alone", () =>
     Effect.gen(function* () {
-      let server: SecureContext = { ...others, selectContext: () => Effect.succeedSome(late) }
+      let grown: SecureContext = { ...others, selectContext: () => Effect.succeedSome(late) }
       // Were each selection to ask the one before, the stack would not be deep enough.
-      for (let i = 0; i < 30_000; i++) server = select(server, [[`host-${i}.example.com`, exact]])
-      const more = select(server, [["host-0.example.com", wild]])
+      for (let i = 0; i < 30_000; i++) grown = select(grown, [[`host-${i}.example.com`, exact]])
+      const more = select(grown, [["host-0.example.com", wild]])
       const ask = (context: SecureContext, name: string) =>
         Effect.map(
           context.selectContext!(Option.some(Either.getOrThrow(ServerName.parse(name))), {} as never),
           Option.getOrNull
         )
-      assert.strictEqual(yield* ask(server, "host-0.example.com"), exact)
+      assert.strictEqual(yield* ask(grown, "host-0.example.com"), exact)
       assert.strictEqual(yield* ask(more, "host-0.example.com"), wild)
       assert.strictEqual(yield* ask(more, "host-29999.example.com"), exact)
       assert.strictEqual(yield* ask(more, "elsewhere.net"), late)

@@ -137,7 +137,7 @@ const expired = identities.makeSync({
   validity: [Date.UTC(2020), Date.UTC(2021)]
 })
 const trust = { anchors: TrustStore.fromCertificates([authority.certificate]) }
-const server = { identity: leaf.options }
+const plain = { identity: leaf.options }
 
 /** What is printed of a client's handshake and a server's that fail, without what was sent before. */
 const failures: ReadonlyArray<{
@@ -158,7 +158,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "an issuer that nobody knows",
-    server,
+    server: plain,
     client: { trust: { anchors: TrustStore.fromCertificates([identities.server.certificate]) } },
     lines: [
       'client ✗ CertificateError (SelfSignedRoot) in authentication: certificate 1 "CN=authority": it is a root that is not among',
@@ -167,7 +167,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "another name",
-    server,
+    server: plain,
     client: { trust },
     serverName: "other.test",
     lines: [
@@ -177,7 +177,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "no suite in common",
-    server: { ...server, protocol: { cipherSuites: ["TLS_AES_128_GCM_SHA256"] } },
+    server: { ...plain, protocol: { cipherSuites: ["TLS_AES_128_GCM_SHA256"] } },
     client: { trust, protocol: { cipherSuites: ["TLS_AES_256_GCM_SHA384"] } },
     lines: [
       "server ✗ HandshakeError (NoSharedCipherSuite) in negotiation: no cipher suite of the client's is ours (TLS_AES_128_GCM_SHA256).",
@@ -186,7 +186,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "no group in common",
-    server: { ...server, protocol: { groups: ["x25519"] } },
+    server: { ...plain, protocol: { groups: ["x25519"] } },
     client: { trust, protocol: { groups: ["secp256r1"] } },
     lines: [
       "server ✗ HandshakeError (NoSharedGroup) in negotiation: no group of the client's is ours (x25519).",
@@ -195,7 +195,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "no application protocol in common",
-    server: { ...server, protocol: { alpn: ["h2"] } },
+    server: { ...plain, protocol: { alpn: ["h2"] } },
     client: { trust, protocol: { alpn: ["http/1.1"] } },
     lines: [
       'server ✗ HandshakeError (NoApplicationProtocol) in negotiation: the client offers "http/1.1", none of "h2".',
@@ -204,7 +204,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "no signature scheme in common",
-    server,
+    server: plain,
     client: { trust, protocol: { signatureSchemes: ["ed25519"] } },
     lines: [
       "server ✗ HandshakeError (NoSharedSignatureScheme) in negotiation: no identity can sign with a scheme of the client's, only with ecdsa_secp256r1_sha256.",
@@ -213,7 +213,7 @@ const failures: ReadonlyArray<{
   },
   {
     what: "no certificate of the client's",
-    server: { ...server, trust: { ...trust, clientAuthentication: "require" } },
+    server: { ...plain, trust: { ...trust, clientAuthentication: "require" } },
     client: { trust },
     lines: ["server ✗ CertificateError (NoCertificate) in authentication: the client showed no certificate."]
   }
