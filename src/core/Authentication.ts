@@ -97,15 +97,17 @@ export const schemeFits = ({ key: wanted }: SignatureSchemeInfo, key: PublicKey)
 /**
  * The signatures we accept, as extensions of a ClientHello or CertificateRequest. What signs certificates only stands in
  * signature_algorithms too, since that is where servers look, and no handshake can be signed with it. Where certificates
- * may have more or less than that, signature_algorithms_cert says what (RFC 9846 §4.2.3).
+ * may have more or less than that, signature_algorithms_cert says what (RFC 9846 §4.2.3). SHA-1 stands last in both.
  *
  * @since 0.1.0
  * @category signatures
  */
 export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Extension> => {
-  const forCertificates = policy.certificateSignatureSchemes
+  const forCertificates = sha1Last(policy.certificateSignatureSchemes)
   const schemes = Arr.dedupe(
-    [...policy.signatureSchemes, ...forCertificates.filter(({ handshake }) => !handshake)].map(({ code }) => code)
+    sha1Last([...policy.signatureSchemes, ...forCertificates.filter(({ handshake }) => !handshake)]).map(
+      ({ code }) => code
+    )
   )
   const isSame =
     forCertificates.length === schemes.length && forCertificates.every(({ code }) => schemes.includes(code))
@@ -114,6 +116,9 @@ export const signatureAlgorithms = (policy: HandshakePolicy): ReadonlyArray<Exte
     ...(isSame ? [] : [{ _tag: "SignatureAlgorithmsCert" as const, schemes: forCertificates.map(({ code }) => code) }])
   ]
 }
+
+const sha1Last = (schemes: ReadonlyArray<SignatureSchemeInfo>): ReadonlyArray<SignatureSchemeInfo> =>
+  Arr.partition(schemes, SignatureScheme.isSha1).flat()
 
 /**
  * Runs an effect of the user's, or of the provider's, inside a handshake: what it fails with, a defect included, ends

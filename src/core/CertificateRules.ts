@@ -337,16 +337,9 @@ export const check = (certificate: Certificate, options: RuleOptions, place: Pla
 // Signatures
 // ---------------------------------------------------------------------------------------------------------------------
 
-// What no handshake may offer still has code points (RFC 9846 §4.2.3), and old certificates to verify.
-const sha1Algorithms: ReadonlyMap<number, SignatureAlgorithm> = new Map<number, SignatureAlgorithm>([
-  [0x0201, { _tag: "RsaPkcs1", hash: "SHA-1" }],
-  [0x0203, { _tag: "Ecdsa", hash: "SHA-1" }]
-])
-
 /**
  * The algorithm to verify a certificate's signature with, or why none will do. `accepted` are the schemes of
- * `signature_algorithms_cert`; in a certificate they say nothing about the curve, nor about the length of PSS salt. Only
- * here those over SHA-1, 0x0201 and 0x0203, may be among them.
+ * `signature_algorithms_cert`; in a certificate they say nothing about the curve, nor about the length of PSS salt.
  *
  * @since 0.1.0
  * @category rules
@@ -361,7 +354,7 @@ export const acceptedAlgorithm = (
   }
   const hash = "hash" in algorithm ? algorithm.hash : undefined
   const isAccepted = accepted.some((code) => {
-    const scheme = SignatureSchemes.info(code)?.algorithm ?? sha1Algorithms.get(code)
+    const scheme = SignatureSchemes.info(code)?.algorithm
     return scheme?._tag === algorithm._tag && (!("hash" in scheme) || scheme.hash === hash)
   })
   if (isAccepted) return algorithm

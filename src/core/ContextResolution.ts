@@ -13,6 +13,7 @@ import * as CipherSuite from "../schema/CipherSuite.ts"
 import * as Defaults from "../schema/Defaults.ts"
 import * as Limits from "../schema/Limits.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
+import * as Policy from "../schema/Policy.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
 import type { SignatureSchemeInfo, SignatureSchemeName } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
@@ -69,6 +70,7 @@ const resolveProtocol = (
 ): Either.Either<ProtocolPolicy, TlsConfigError> =>
   Either.gen(function* () {
     const { capabilities } = crypto
+    const policy = Policy.fromName(protocol.policy ?? Defaults.policy)
     const select = <N extends string, I>(
       path: string,
       said: ReadonlyArray<N> | undefined,
@@ -103,11 +105,11 @@ const resolveProtocol = (
     const cipherSuites = yield* select(
       "cipherSuites",
       protocol.cipherSuites,
-      Defaults.cipherSuites,
+      policy.cipherSuites,
       CipherSuite.fromName,
       ({ aead, hash }) => capabilities.aeads.has(aead) && capabilities.hashes.has(hash)
     )
-    const groups = yield* select("groups", protocol.groups, Defaults.groups, NamedGroup.fromName, ({ code }) =>
+    const groups = yield* select("groups", protocol.groups, policy.groups, NamedGroup.fromName, ({ code }) =>
       protocol.groups === undefined && code === NamedGroup.x25519MlKem768
         ? KeyAgreement.isSupported(capabilities, code) && KeyAgreement.isNative(capabilities, code)
         : KeyAgreement.isSupported(capabilities, code)
@@ -116,14 +118,14 @@ const resolveProtocol = (
     const signatureSchemes = yield* select<SignatureSchemeName, SignatureSchemeInfo>(
       "signatureSchemes",
       protocol.signatureSchemes,
-      Defaults.signatureSchemes,
+      policy.signatureSchemes,
       SignatureScheme.fromName,
       verifiable
     )
     const certificateSignatureSchemes = yield* select<SignatureSchemeName, SignatureSchemeInfo>(
       "certificateSignatureSchemes",
       protocol.certificateSignatureSchemes,
-      [...(protocol.signatureSchemes ?? Defaults.signatureSchemes), ...Defaults.certificateOnlySchemes].filter(
+      [...(protocol.signatureSchemes ?? policy.signatureSchemes), ...policy.certificateOnlySchemes].filter(
         (name, i, all) => all.indexOf(name) === i
       ),
       SignatureScheme.fromName,
@@ -134,7 +136,7 @@ const resolveProtocol = (
         TlsConfigError.of(
           "InvalidOptions",
           "protocol.signatureSchemes",
-          "PKCS#1 v1.5 signs certificates only: TLS 1.3 needs another scheme for the handshake"
+          "PKCS#1 v1.5 and SHA-1 sign certificates only: TLS 1.3 needs another scheme for the handshake"
         )
       )
     }
@@ -166,7 +168,7 @@ const resolveProtocol = (
       middleboxCompatibility: protocol.middleboxCompatibility ?? Defaults.middleboxCompatibility,
       helloRetryCookie: protocol.helloRetryCookie ?? Defaults.helloRetryCookie,
       handshakeTimeout: protocol.handshakeTimeout ?? Defaults.handshakeTimeout,
-      limits: { ...Limits.defaults, ...protocol.limits },
+      limits: { ...Limits.defaults, rsaModulusMin: policy.rsaModulusMin, ...protocol.limits },
       ownIdentities: identities,
       resolveIdentities: resolveIdentity,
       ocspResponse,
@@ -240,7 +242,7 @@ const sampleKey = ({ key }: SignatureSchemeInfo): PublicKey => {
   const bytes = new Uint8Array(0)
   switch (key._tag) {
     case "Ec":
-      return { _tag: "Ec", curve: key.curve, point: bytes, spki: bytes }
+      return { _tag: "Ec", curve: key.curve ?? "P-256", point: bytes, spki: bytes }
     case "Rsa":
     case "RsaPss":
       return { _tag: key._tag, modulus: bytes, exponent: bytes, spki: bytes }

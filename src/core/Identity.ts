@@ -147,6 +147,10 @@ const chainIsAcceptable = (identity: Identity, accepted: ReadonlyArray<Signature
     )
   })
 
+/** A self-signed certificate's signature is not verified by anybody. */
+const isSha1Signed = ({ isSelfIssued, signatureAlgorithm: { algorithm } }: Certificate): boolean =>
+  !isSelfIssued && algorithm !== undefined && SignatureScheme.isSha1({ algorithm })
+
 const leadsTo = (identity: Identity, authorities: ReadonlySet<string>): boolean =>
   authorities.size === 0 || identity.certificateChain.some(({ issuer }) => authorities.has(toLatin1(issuer.der)))
 
@@ -160,7 +164,7 @@ const known = (codes: ReadonlyArray<SignatureScheme.SignatureScheme>): ReadonlyA
 /**
  * The identity to show: the first that can sign with a scheme of the peer's. Of several, one that carries the name
  * asked for, is valid now, leads to an authority that the peer names and whose chain it can verify comes first, in this
- * order (RFC 9846 §4.4.2.2).
+ * order (RFC 9846 §4.4.2.2); one with signatures over SHA-1 only if there is no other as good (§4.2.3).
  *
  * @since 0.1.0
  * @category selection
@@ -180,10 +184,11 @@ export const choose = (
       Option.isNone(acceptable.serverName) ||
       ServerIdentity.matches(acceptable.serverName.value, identity.certificateChain[0])
     const rank =
-      (named ? 8 : 0) +
-      (isValidAt(identity.certificateChain[0], acceptable.time) ? 4 : 0) +
-      (leadsTo(identity, authorities) ? 2 : 0) +
-      (chainIsAcceptable(identity, forCertificates) ? 1 : 0)
+      (named ? 16 : 0) +
+      (isValidAt(identity.certificateChain[0], acceptable.time) ? 8 : 0) +
+      (leadsTo(identity, authorities) ? 4 : 0) +
+      (chainIsAcceptable(identity, forCertificates) ? 2 : 0) +
+      (identity.certificateChain.some(isSha1Signed) ? 0 : 1)
     return [{ identity, scheme, rank }]
   })
   return Option.fromNullable(

@@ -93,16 +93,19 @@ export const isKeyFor = (key: PublicKey, algorithm: SignatureAlgorithm): boolean
 }
 
 /**
- * The TLS signature schemes a key can do, in the registry's order. An RSA modulus may be too short for a scheme: a PSS
- * encoding needs room for hash and salt, a PKCS #1 v1.5 encoding for the hash and its name (RFC 8017 §9.1.1, §9.2).
+ * The TLS signature schemes a key can do, in the registry's order; not those over SHA-1, which nothing signs with here. An
+ * RSA modulus may be too short for a scheme: a PSS encoding needs room for hash and salt, a PKCS #1 v1.5 encoding for the
+ * hash and its name (RFC 8017 §9.1.1, §9.2).
  *
  * @since 0.1.0
  * @category combinators
  */
 export const schemesOf = (key: PublicKey): ReadonlyArray<SignatureScheme> => {
   const schemes: Array<SignatureScheme> = []
-  for (const { algorithm, code, key: wanted } of SignatureSchemes.registry) {
+  for (const scheme of SignatureSchemes.registry) {
+    const { algorithm, code, key: wanted } = scheme
     if (
+      !SignatureSchemes.isSha1(scheme) &&
       wanted._tag === key._tag &&
       (wanted._tag !== "Ec" || (key._tag === "Ec" && key.curve === wanted.curve)) &&
       isKeyFor(key, algorithm) &&

@@ -24,6 +24,7 @@ import { pipeArguments } from "effect/Pipeable"
 import type * as Scope from "effect/Scope"
 import type { ClientHello } from "../schema/HandshakeMessage.ts"
 import * as Limits from "../schema/Limits.ts"
+import type { PolicyName } from "../schema/Policy.ts"
 import type { ProtocolOptions } from "../schema/ProtocolOptions.ts"
 import type { ServerName } from "../schema/ServerName.ts"
 import type { TlsConfigError } from "../schema/TlsError.ts"
@@ -134,13 +135,41 @@ export const empty: SecureContext = fromParts({
   sessions: {}
 })
 
+const withPolicy = (policy: PolicyName): SecureContext => fromParts({ ...empty, protocol: { policy } })
+
 /**
- * TLS 1.3 only; everything else as by default, which is forward secret, and hybrid first where that is native.
+ * The policy `strict` and nothing else: TLS 1.3 only, forward secret, and hybrid first where that is native. Of policies
+ * that are merged the last one holds, and what is said by name goes before each.
  *
  * @since 0.1.0
  * @category policies
  */
-export const strict: SecureContext = fromParts({ ...empty, protocol: { versions: ["TLSv1.3"] } })
+export const strict: SecureContext = withPolicy("strict")
+
+/**
+ * The policy that holds where none is said. Merged over another it takes that one back.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const modern: SecureContext = withPolicy("modern")
+
+/**
+ * The policy `compatible`: with the groups ffdhe2048, 3072 and 4096 after the elliptic ones, where the provider has them.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const compatible: SecureContext = withPolicy("compatible")
+
+/**
+ * The policy `legacy`: as `compatible`, and with certificates that are signed over SHA-1 or have RSA keys of 1024 bits.
+ * For one endpoint that has nothing else, never a default: such certificates can be forged.
+ *
+ * @since 0.1.0
+ * @category policies
+ */
+export const legacy: SecureContext = withPolicy("legacy")
 
 /**
  * A context from its options. Everything is checked now: forms, certificates, keys, and that the provider can do what

@@ -248,7 +248,7 @@ const fields: Readonly<Record<string, Field>> = {
   ciphers: context(text),
   clientCertEngine: context(anything, noEngine),
   crl: context(listOf(certificates)),
-  dhparam: context(data, always("finite-field groups are TLS 1.2's, which is not spoken yet: leave it out")),
+  dhparam: context(data, always("finite fields of one's own are TLS 1.2's, which is not spoken yet: leave it out")),
   ecdhCurve: context(text),
   honorCipherOrder: context(boolean, unlessTrue("a server always goes by its own order: true, or nothing")),
   key: context(
@@ -281,7 +281,7 @@ const fields: Readonly<Record<string, Field>> = {
   SNICallback: context(fn),
   checkServerIdentity: context(fn),
   handshakeTimeout: context(form("milliseconds, more than zero", (u) => Number.isFinite(u) && (u as number) > 0)),
-  // No group of finite fields is negotiated: whatever the least size is, nothing is below it.
+  // There are finite fields by `ecdhCurve` only, with which it is compared.
   minDHSize: context(whole(1, 2 ** 31 - 1)),
   pskCallback: context(fn, noPsk),
   pskIdentityHint: context(text, noPsk),

@@ -11,6 +11,7 @@ import type { SecureContextOptions } from "../core/SecureContextOptions.ts"
 import { hashLength } from "../schema/Algorithms.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
 import * as Defaults from "../schema/Defaults.ts"
+import type { NamedGroupName } from "../schema/NamedGroup.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import type { CipherList, SecurityLevel } from "../schema/OpenSslCipherList.ts"
 import * as OpenSslCipherList from "../schema/OpenSslCipherList.ts"
@@ -64,7 +65,10 @@ const readCiphers = ({ ciphers }: NodeOptions): Either.Either<CipherList | undef
 const rsaModulusMin: { readonly [L in SecurityLevel]: number } = { 0: 0, 1: 1024, 2: 2048, 3: 3072, 4: 7680, 5: 15_360 }
 
 const isSchemeAllowed = (name: SignatureSchemeName, level: SecurityLevel): boolean => {
-  const { algorithm } = SignatureScheme.fromName(name)!
+  const scheme = SignatureScheme.fromName(name)!
+  const { algorithm } = scheme
+  // Two texts with one SHA-1 are found in 2 ** 63 steps.
+  if (SignatureScheme.isSha1(scheme)) return OpenSslCipherList.securityBits[level] <= 63
   const bits = "hash" in algorithm ? hashLength[algorithm.hash] * 4 : algorithm._tag === "Ed448" ? 224 : 128
   return bits >= OpenSslCipherList.securityBits[level]
 }
@@ -115,13 +119,34 @@ const strongEnough = <A extends string>(
   level: SecurityLevel,
   isAllowed: (name: A) => boolean
 ): Either.Either<ReadonlyArray<A> | undefined, TlsConfigError> => {
-  // The first levels ask for less than our defaults do.
-  if (level < 3) return Either.right(said)
   const weak = said?.filter((name) => !isAllowed(name)) ?? []
+  // The first levels ask for less than our defaults do.
   return weak.length === 0
-    ? Either.right(said ?? defaults.filter(isAllowed))
+    ? Either.right(said ?? (level < 3 ? undefined : defaults.filter(isAllowed)))
     : invalid(path, `${weak.join(", ")}: too weak for the security level ${level} of \`ciphers\``)
 }
+
+// ---------------------------------------------------------------------------------------------------------------------
+// Groups
+// ---------------------------------------------------------------------------------------------------------------------
+
+const readGroups = ({
+  ecdhCurve,
+  minDHSize = 0
+}: NodeOptions): Either.Either<ReadonlyArray<NamedGroupName> | undefined, TlsConfigError> =>
+  Either.filterOrLeft(
+    ecdhCurve === undefined ? Either.right(undefined) : list("ecdhCurve", OpenSslList.parseGroups(ecdhCurve)),
+    (groups) => smallFields(groups, minDHSize).length === 0,
+    (groups) =>
+      TlsConfigError.of(
+        "InvalidOptions",
+        "ecdhCurve",
+        `${smallFields(groups, minDHSize).join(", ")}: less than the ${minDHSize} bits of \`minDHSize\``
+      )
+  )
+
+const smallFields = (groups: ReadonlyArray<NamedGroupName> | undefined, bits: number): ReadonlyArray<string> =>
+  (groups ?? []).filter((name) => Number(/^ffdhe(\d+)$/.exec(name)?.[1] ?? bits) < bits)
 
 // ---------------------------------------------------------------------------------------------------------------------
 // ALPN
@@ -178,8 +203,7 @@ export const read = (options: NodeOptions, capabilities: Capabilities): Either.E
     yield* checkVersions(options)
     const ciphers = yield* readCiphers(options)
     const level = ciphers?.securityLevel ?? 0
-    const groups =
-      options.ecdhCurve === undefined ? undefined : yield* list("ecdhCurve", OpenSslList.parseGroups(options.ecdhCurve))
+    const groups = yield* readGroups(options)
     const schemes =
       options.sigalgs === undefined
         ? undefined

@@ -1,13 +1,21 @@
 /**
- * What holds where nothing was said: every default in this file (limits in `Limits`).
+ * What holds where nothing was said: every default in this file (limits in `Limits`). The lists are those of the default
+ * policy; what the other policies add or leave out is in `Policy`.
  *
  * @since 0.1.0
  */
 import * as Duration from "effect/Duration"
 import type { CipherSuiteName } from "./CipherSuite.ts"
 import type { NamedGroupName } from "./NamedGroup.ts"
+import type { PolicyName } from "./Policy.ts"
 import { maxPlaintext } from "./Record.ts"
 import type { SignatureSchemeName } from "./SignatureScheme.ts"
+
+/**
+ * @since 0.1.0
+ * @category defaults
+ */
+export const policy: PolicyName = "modern"
 
 /**
  * The CCM suites are for devices that have nothing else, and only by name.

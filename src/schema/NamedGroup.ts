@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import type * as Brand from "effect/Brand"
+import type { FiniteFieldName } from "./FiniteField.ts"
 
 /**
  * @since 0.1.0
@@ -15,11 +16,12 @@ export type NamedGroup = number & Brand.Brand<"effect-tls/NamedGroup">
  * @since 0.1.0
  * @category models
  */
-export type NamedGroupName = "secp256r1" | "secp384r1" | "secp521r1" | "x25519" | "x448" | "X25519MLKEM768"
+export type NamedGroupName =
+  "secp256r1" | "secp384r1" | "secp521r1" | "x25519" | "x448" | FiniteFieldName | "X25519MLKEM768"
 
 /**
- * `strength` is what the group is worth, in bits of security; `clientShare` and `serverShare` are the lengths of the
- * public values in a key share, in bytes.
+ * `strength` is what the group is worth, in bits of security (NIST SP 800-56A revision 3, Appendix D); `clientShare` and
+ * `serverShare` are the lengths of the public values in a key share, in bytes.
  *
  * @since 0.1.0
  * @category models
@@ -65,6 +67,33 @@ export const x25519 = make(0x001d)
  */
 export const x448 = make(0x001e)
 /**
+ * The finite fields of RFC 7919; `FiniteField` has their numbers.
+ *
+ * @since 0.1.0
+ * @category constants
+ */
+export const ffdhe2048 = make(0x0100)
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const ffdhe3072 = make(0x0101)
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const ffdhe4096 = make(0x0102)
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const ffdhe6144 = make(0x0103)
+/**
+ * @since 0.1.0
+ * @category constants
+ */
+export const ffdhe8192 = make(0x0104)
+/**
  * ML-KEM-768 alone: never negotiated, but what a provider names as its capability and the hybrid is made of.
  *
  * @since 0.1.0
@@ -78,6 +107,15 @@ export const mlkem768 = make(0x0201)
  * @category constants
  */
 export const x25519MlKem768 = make(0x11ec)
+
+const finiteField = (code: NamedGroup, name: FiniteFieldName, bits: number, strength: number): NamedGroupInfo => ({
+  code,
+  name,
+  openssl: [name],
+  strength,
+  clientShare: bits / 8,
+  serverShare: bits / 8
+})
 
 /**
  * Every group we can negotiate.
@@ -105,7 +143,12 @@ export const registry: ReadonlyArray<NamedGroupInfo> = [
   },
   { code: secp384r1, name: "secp384r1", openssl: ["P-384"], strength: 192, clientShare: 97, serverShare: 97 },
   { code: secp521r1, name: "secp521r1", openssl: ["P-521"], strength: 256, clientShare: 133, serverShare: 133 },
-  { code: x448, name: "x448", openssl: ["X448"], strength: 224, clientShare: 56, serverShare: 56 }
+  { code: x448, name: "x448", openssl: ["X448"], strength: 224, clientShare: 56, serverShare: 56 },
+  finiteField(ffdhe2048, "ffdhe2048", 2048, 112),
+  finiteField(ffdhe3072, "ffdhe3072", 3072, 128),
+  finiteField(ffdhe4096, "ffdhe4096", 4096, 152),
+  finiteField(ffdhe6144, "ffdhe6144", 6144, 176),
+  finiteField(ffdhe8192, "ffdhe8192", 8192, 200)
 ]
 
 const byCode = new Map<number, NamedGroupInfo>(registry.map((info) => [info.code, info]))

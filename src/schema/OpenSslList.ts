@@ -41,8 +41,7 @@ const empty = (kind: string) =>
   fail(`a ${kind} is missing: the list is names with one colon between two, and none at its ends`)
 
 // What OpenSSL 3 has besides ours: these are no misspellings.
-const foreignGroups =
-  /^(ffdhe\d+|secp\d+[kr]1|sect\d+[kr][12]|prime\d+v\d|brainpoolP\d+[rt]1(tls13)?|[BK]-\d+|P-(192|224))$/i
+const foreignGroups = /^(secp\d+[kr]1|sect\d+[kr][12]|prime\d+v\d|brainpoolP\d+[rt]1(tls13)?|[BK]-\d+|P-(192|224))$/i
 
 // Names that differ by their case alone are one.
 const groupNames = [
@@ -73,7 +72,7 @@ export const parseGroups = (
           : fail(unknownName("group", name, groupNames))
       })
 
-// Hashes and keys that OpenSSL can sign with and nobody should: SHA-1, SHA-224, DSA; and GOST's.
+// Hashes and keys that OpenSSL can sign with and nobody should: SHA-224, DSA, PSS over SHA-1; and GOST's.
 const foreignSchemes =
   /^((RSA|RSA-PSS|PSS|ECDSA|DSA)\+SHA(1|224)|DSA\+SHA\d+|(rsa_pkcs1|ecdsa|dsa)_sha(1|224|256|384|512)|gostr34.*)$/i
 
@@ -81,7 +80,8 @@ const schemeNames = SignatureScheme.registry.flatMap(({ name, openssl }) => [nam
 
 /**
  * The signature schemes of a list such as `ECDSA+SHA256:rsa_pss_pss_sha512:ed25519`, in its order. A name is IANA's, or a
- * key and a hash in either order with a plus between them.
+ * key and a hash in either order with a plus between them. Those over SHA-1, `RSA+SHA1` and `ECDSA+SHA1`, are for
+ * certificates only, as every PKCS#1 v1.5 is in TLS 1.3.
  *
  * @since 0.1.0
  * @category decoding

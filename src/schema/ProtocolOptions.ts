@@ -13,6 +13,8 @@ import * as CipherSuite from "./CipherSuite.ts"
 import { Limits } from "./Limits.ts"
 import type { NamedGroupName } from "./NamedGroup.ts"
 import * as NamedGroup from "./NamedGroup.ts"
+import type { PolicyName } from "./Policy.ts"
+import * as Policy from "./Policy.ts"
 import type { SignatureSchemeName } from "./SignatureScheme.ts"
 import * as SignatureScheme from "./SignatureScheme.ts"
 import { Name } from "./Suggestion.ts"
@@ -76,6 +78,13 @@ export const DurationFromInput: Schema.Schema<Duration.Duration, Duration.Durati
  * @category schemas
  */
 export const ProtocolOptions = Schema.Struct({
+  /** The defaults of what is not said beside it: `strict`, `modern`, `compatible` or `legacy`; see `Policy`. */
+  policy: said(
+    Name<PolicyName>(
+      "policy",
+      Policy.registry.map(({ name }) => name)
+    )
+  ),
   /** Versions to speak. */
   versions: said(list("version", ["TLSv1.3"] as const)),
   /** Cipher suites, best first. Node: `ciphers`. */
@@ -106,7 +115,7 @@ export const ProtocolOptions = Schema.Struct({
       SignatureScheme.registry.map((scheme) => scheme.name)
     )
   ),
-  /** Signature schemes accepted in certificates (`signature_algorithms_cert`); by default those above and PKCS#1 v1.5. */
+  /** Signature schemes accepted in certificates (`signature_algorithms_cert`); by default those above and the policy's others. */
   certificateSignatureSchemes: said(
     list<SignatureSchemeName>(
       "signature scheme",

@@ -32,22 +32,25 @@ export type SignatureSchemeName =
   | "rsa_pkcs1_sha256"
   | "rsa_pkcs1_sha384"
   | "rsa_pkcs1_sha512"
+  | "rsa_pkcs1_sha1"
+  | "ecdsa_sha1"
 
 /**
- * The kind of public key a scheme needs. In TLS 1.3 an ECDSA scheme fixes the curve.
+ * The kind of public key a scheme needs. In TLS 1.3 an ECDSA scheme fixes the curve; `ecdsa_sha1` is for any.
  *
  * @since 0.1.0
  * @category models
  */
 export type SchemeKey =
-  | { readonly _tag: "Ec"; readonly curve: EcCurve }
+  | { readonly _tag: "Ec"; readonly curve: EcCurve | undefined }
   | { readonly _tag: "Rsa" }
   | { readonly _tag: "RsaPss" }
   | { readonly _tag: "Ed25519" }
   | { readonly _tag: "Ed448" }
 
 /**
- * `handshake` says whether TLS 1.3 allows the scheme in CertificateVerify; the others are for certificates only.
+ * `handshake` says whether TLS 1.3 allows the scheme in CertificateVerify; the others are for certificates only. Those
+ * over SHA-1 are deprecated even there, and stand last in every list (RFC 9846 §4.2.3).
  *
  * @since 0.1.0
  * @category models
@@ -98,6 +101,21 @@ const pkcs1 = (code: number, hash: "SHA-256" | "SHA-384" | "SHA-512"): Signature
   }
 }
 
+const sha1 = (
+  code: number,
+  name: "rsa_pkcs1_sha1" | "ecdsa_sha1",
+  openssl: string,
+  key: SchemeKey,
+  tag: "RsaPkcs1" | "Ecdsa"
+): SignatureSchemeInfo => ({
+  code: make(code),
+  name,
+  openssl: [openssl],
+  key,
+  algorithm: { _tag: tag, hash: "SHA-1" },
+  handshake: false
+})
+
 /**
  * Every scheme we know.
  *
@@ -132,13 +150,24 @@ export const registry: ReadonlyArray<SignatureSchemeInfo> = [
   pss(0x080b, "RsaPss", "SHA-512"),
   pkcs1(0x0401, "SHA-256"),
   pkcs1(0x0501, "SHA-384"),
-  pkcs1(0x0601, "SHA-512")
+  pkcs1(0x0601, "SHA-512"),
+  sha1(0x0201, "rsa_pkcs1_sha1", "RSA+SHA1", { _tag: "Rsa" }, "RsaPkcs1"),
+  sha1(0x0203, "ecdsa_sha1", "ECDSA+SHA1", { _tag: "Ec", curve: undefined }, "Ecdsa")
 ]
 
 const byCode = new Map<number, SignatureSchemeInfo>(registry.map((info) => [info.code, info]))
 const byName = new Map<string, SignatureSchemeInfo>(
   registry.flatMap((info) => [info.name, ...info.openssl].map((name) => [name.toLowerCase(), info] as const))
 )
+
+/**
+ * Whether a scheme is over SHA-1, which is broken: somebody may have made two certificates with one signature.
+ *
+ * @since 0.1.0
+ * @category predicates
+ */
+export const isSha1 = ({ algorithm }: Pick<SignatureSchemeInfo, "algorithm">): boolean =>
+  "hash" in algorithm && algorithm.hash === "SHA-1"
 
 /**
  * The scheme of a code point, if we know it.

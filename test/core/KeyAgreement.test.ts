@@ -65,6 +65,7 @@ for (const [name, provider] of Object.entries(providers)) {
     it("refuses points that are none, on both sides", async () => {
       for (const [what, group, bytes] of badShares) {
         const { code } = NamedGroup.fromName(group) as NamedGroupInfo
+        if (!provider.capabilities.groups.has(code)) continue
         const [share] = await generate(code)
         assert.deepStrictEqual(
           [what, await reason(KeyAgreement.encapsulate(provider, code, bytes))],

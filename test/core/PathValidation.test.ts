@@ -68,7 +68,9 @@ const validation = (
     role: "server",
     certificates: [certificateOf(first), ...others.map(certificateOf)],
     anchors: TrustStore.fromCertificates(anchors.map(certificateOf)),
-    signatureSchemes: SignatureScheme.registry.map(({ code }) => code),
+    signatureSchemes: SignatureScheme.registry
+      .filter((scheme) => !SignatureScheme.isSha1(scheme))
+      .map(({ code }) => code),
     limits: Limits.defaults,
     time: now,
     ...options

@@ -193,7 +193,7 @@ const refusals: ReadonlyArray<Refusal> = [
     "nothing but PKCS#1 v1.5",
     { signatureSchemes: ["rsa_pkcs1_sha256", "rsa_pkcs1_sha512"] },
     "signatureSchemes",
-    "PKCS#1 v1.5 signs certificates only: TLS 1.3 needs another scheme for the handshake"
+    "PKCS#1 v1.5 and SHA-1 sign certificates only: TLS 1.3 needs another scheme for the handshake"
   ),
   protocol("an older version", { versions: ["TLSv1.1"] }, "versions[0]", /^unknown version "TLSv1.1"/),
   protocol("an empty application protocol", { alpn: ["h2", ""] }, "alpn[1]", /1 to 255 bytes, found ""$/),

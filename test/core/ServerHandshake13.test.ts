@@ -240,6 +240,7 @@ describe("a ClientHello that is wrong", () => {
         ...instead({ _tag: "KeyShareOffer", shares: [{ group: NamedGroup.fromName(group)!.code, publicKey }] }),
         groups: [NamedGroup.fromName(group)!.code]
       },
+      options: { protocol: { groups: [group] } },
       error: negotiation("IllegalParameter"),
       alert: "illegal_parameter"
     })),

@@ -8,19 +8,10 @@ export type Info = ConnectionInfo.ConnectionInfo
 
 export const suites: ReadonlyArray<Info["cipherSuite"]> = CipherSuite.registry.map(({ name }) => name)
 
-const opensslGroups: Readonly<Record<Info["group"], string>> = {
-  x25519: "X25519",
-  secp256r1: "P-256",
-  secp384r1: "P-384",
-  secp521r1: "P-521",
-  x448: "X448",
-  X25519MLKEM768: "X25519MLKEM768"
-}
-
-/** The groups that every OpenSSL with TLS 1.3 has. */
+/** The groups that every OpenSSL 3 has. */
 export const groups: ReadonlyArray<readonly [ours: Info["group"], openssl: string]> = NamedGroup.registry
   .filter(({ name }) => name !== "X25519MLKEM768")
-  .map(({ name }) => [name, opensslGroups[name]])
+  .map(({ name, openssl }) => [name, openssl[0]!])
 
 /** Each scheme with the kind of key it is for; OpenSSL takes the same names. */
 export const schemes: ReadonlyArray<readonly [scheme: Info["signatureScheme"], kind: Kind]> = [

@@ -307,6 +307,14 @@ const rows: Readonly<Record<string, Row>> = {
       [
         { ciphers: "DEFAULT@SECLEVEL=4", sigalgs: "ed448:ed25519" },
         "sigalgs: ed25519: too weak for the security level 4 of `ciphers`"
+      ],
+      [
+        { ciphers: "DEFAULT@SECLEVEL=3", ecdhCurve: "ffdhe2048:ffdhe3072" },
+        "ecdhCurve: ffdhe2048: too weak for the security level 3 of `ciphers`"
+      ],
+      [
+        { ciphers: "DEFAULT@SECLEVEL=1", sigalgs: "ed25519:RSA+SHA1" },
+        "sigalgs: rsa_pkcs1_sha1: too weak for the security level 1 of `ciphers`"
       ]
     ]
   },
@@ -333,7 +341,7 @@ const rows: Readonly<Record<string, Row>> = {
   dhparam: notYet(
     "dhparam",
     ["auto", buffer("pem")],
-    "finite-field groups are TLS 1.2's, which is not spoken yet: leave it out"
+    "finite fields of one's own are TLS 1.2's, which is not spoken yet: leave it out"
   ),
   ecdhCurve: {
     takes: [
@@ -350,7 +358,7 @@ const rows: Readonly<Record<string, Row>> = {
       ],
       [
         { ecdhCurve: "secp256k1" },
-        'ecdhCurve: the group "secp256k1" is not offered here: known are X25519MLKEM768, X25519, secp256r1, P-256, prime256v1, secp384r1, P-384, secp521r1, P-521, X448'
+        'ecdhCurve: the group "secp256k1" is not offered here: known are X25519MLKEM768, X25519, secp256r1, P-256, prime256v1, secp384r1, P-384, secp521r1, P-521, X448, ffdhe2048, ffdhe3072, ffdhe4096, ffdhe6144, ffdhe8192'
       ]
     ]
   },
@@ -611,6 +619,14 @@ const rows: Readonly<Record<string, Row>> = {
           signatureSchemes: ["rsa_pkcs1_sha256", "ecdsa_secp384r1_sha384", "rsa_pss_pss_sha512", "ed25519"],
           certificateSignatureSchemes: ["rsa_pkcs1_sha256", "ecdsa_secp384r1_sha384", "rsa_pss_pss_sha512", "ed25519"]
         })
+      ],
+      [
+        "SHA-1, for certificates",
+        { sigalgs: "ed25519:ECDSA+SHA1", ciphers: "DEFAULT@SECLEVEL=0" },
+        protocol({
+          signatureSchemes: ["ed25519", "ecdsa_sha1"],
+          certificateSignatureSchemes: ["ed25519", "ecdsa_sha1"]
+        })
       ]
     ],
     refuses: [
@@ -625,7 +641,7 @@ const rows: Readonly<Record<string, Row>> = {
       ],
       [
         { sigalgs: "RSA+SHA256" },
-        "sigalgs: PKCS#1 v1.5 signs certificates only: TLS 1.3 needs another scheme for the handshake"
+        "sigalgs: PKCS#1 v1.5 and SHA-1 sign certificates only: TLS 1.3 needs another scheme for the handshake"
       ]
     ]
   },
@@ -726,8 +742,21 @@ const rows: Readonly<Record<string, Row>> = {
     ]
   },
   minDHSize: {
-    takes: [["bits", { minDHSize: 2048 }, holds]],
-    refuses: [[{ minDHSize: 0 }, "minDHSize: expected a whole number from 1 to 2147483647, found 0"]]
+    takes: [
+      ["bits", { minDHSize: 2048 }, holds],
+      [
+        "bits that the groups have",
+        { minDHSize: 3072, ecdhCurve: "X25519:ffdhe3072:ffdhe4096" },
+        protocol({ groups: ["x25519", "ffdhe3072", "ffdhe4096"] })
+      ]
+    ],
+    refuses: [
+      [{ minDHSize: 0 }, "minDHSize: expected a whole number from 1 to 2147483647, found 0"],
+      [
+        { minDHSize: 3072, ecdhCurve: "X25519:ffdhe2048:ffdhe3072" },
+        "ecdhCurve: ffdhe2048: less than the 3072 bits of `minDHSize`"
+      ]
+    ]
   },
   pskCallback: notYet("pskCallback", [noop], "pre-shared keys are not implemented yet"),
   pskIdentityHint: notYet("pskIdentityHint", ["hint"], "pre-shared keys are not implemented yet"),

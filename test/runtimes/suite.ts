@@ -54,7 +54,7 @@ const sampleKey = ({ key }: SignatureScheme.SignatureSchemeInfo): PublicKey.Publ
   const bytes = new Uint8Array(0)
   switch (key._tag) {
     case "Ec":
-      return { _tag: "Ec", curve: key.curve, point: bytes, spki: bytes }
+      return { _tag: "Ec", curve: key.curve ?? "P-256", point: bytes, spki: bytes }
     case "Rsa":
     case "RsaPss":
       return { _tag: key._tag, modulus: bytes, exponent: bytes, spki: bytes }
@@ -185,7 +185,9 @@ const makeSigners = ({ signs }: Declared) =>
       RsaPss: yield* Effect.cached(rsa("RsaPss", "rsa_pss_pss_sha256"))
     }
     return ({ key }: SignatureScheme.SignatureSchemeInfo) =>
-      key._tag === "Rsa" || key._tag === "RsaPss" ? kept[key._tag] : generate(key)
+      key._tag === "Rsa" || key._tag === "RsaPss"
+        ? kept[key._tag]
+        : generate(key._tag === "Ec" ? { _tag: "Ec", curve: key.curve ?? "P-256" } : key)
   })
 
 const schemeChecks = (pki: Pki, declared: Declared) =>

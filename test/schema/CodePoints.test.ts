@@ -54,6 +54,11 @@ describe("NamedGroup", () => {
     [0x0019, "secp521r1", ["P-521"], 133, 133],
     [0x001d, "x25519", ["X25519"], 32, 32],
     [0x001e, "x448", ["X448"], 56, 56],
+    [0x0100, "ffdhe2048", ["FFDHE2048"], 256, 256],
+    [0x0101, "ffdhe3072", [], 384, 384],
+    [0x0102, "ffdhe4096", [], 512, 512],
+    [0x0103, "ffdhe6144", [], 768, 768],
+    [0x0104, "ffdhe8192", [], 1024, 1024],
     [0x11ec, "X25519MLKEM768", ["x25519mlkem768"], 1216, 1120]
   ] as const)("%s is %s, or %s", (code, name, aliases, clientShare, serverShare) => {
     assert.deepInclude(NamedGroup.info(code), { name, clientShare, serverShare })
@@ -65,16 +70,18 @@ describe("NamedGroup", () => {
 
   it("does not know others, nor negotiate ML-KEM alone", () => {
     assert.isUndefined(NamedGroup.info(NamedGroup.mlkem768))
-    assert.isUndefined(NamedGroup.info(0x0100))
+    assert.isUndefined(NamedGroup.info(0x0105))
     assert.isUndefined(NamedGroup.fromName("secp256k1"))
-    assert.strictEqual(NamedGroup.name(0x0100), "0x0100")
+    assert.strictEqual(NamedGroup.name(0x0105), "0x0105")
     assert.strictEqual(NamedGroup.name(0xfafa), "0xfafa")
-    assert.strictEqual(NamedGroup.registry.length, 6)
+    assert.strictEqual(NamedGroup.registry.length, 11)
   })
 })
 
 describe("SignatureScheme", () => {
   it.each([
+    [0x0201, "rsa_pkcs1_sha1", "RSA+SHA1", "Rsa", false],
+    [0x0203, "ecdsa_sha1", "ECDSA+SHA1", "Ec", false],
     [0x0401, "rsa_pkcs1_sha256", "RSA+SHA256", "Rsa", false],
     [0x0501, "rsa_pkcs1_sha384", "RSA+SHA384", "Rsa", false],
     [0x0601, "rsa_pkcs1_sha512", "RSA+SHA512", "Rsa", false],
@@ -107,15 +114,19 @@ describe("SignatureScheme", () => {
       if (algorithm._tag === "RsaPss") assert.strictEqual(algorithm.saltLength, Number(hash) / 8)
       if (key._tag === "Ec") assert.strictEqual(key.curve, curves[name.split("_")[1]!])
     }
-    assert.strictEqual(SignatureScheme.registry.length, 14)
+    assert.strictEqual(SignatureScheme.registry.length, 16)
+    assert.deepStrictEqual(
+      SignatureScheme.registry.filter(SignatureScheme.isSha1).map(({ name }) => name),
+      ["rsa_pkcs1_sha1", "ecdsa_sha1"]
+    )
   })
 
-  it("does not know others: SHA-1 and DSA among them", () => {
-    for (const code of [0x0201, 0x0203, 0x0202, 0x0a0a]) {
+  it("does not know others: DSA and SHA-224 among them", () => {
+    for (const code of [0x0202, 0x0301, 0x0402, 0x0a0a]) {
       assert.isUndefined(SignatureScheme.info(code))
       assert.strictEqual(SignatureScheme.name(code), `0x${code.toString(16).padStart(4, "0")}`)
     }
-    assert.isUndefined(SignatureScheme.fromName("rsa_pkcs1_sha1"))
+    assert.isUndefined(SignatureScheme.fromName("dsa_sha1"))
   })
 })
 

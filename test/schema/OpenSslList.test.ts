@@ -4,7 +4,9 @@ import * as NamedGroup from "../../src/schema/NamedGroup.ts"
 import * as OpenSslList from "../../src/schema/OpenSslList.ts"
 import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 
-const knownGroups = "X25519MLKEM768, X25519, secp256r1, P-256, prime256v1, secp384r1, P-384, secp521r1, P-521, X448"
+const knownGroups =
+  "X25519MLKEM768, X25519, secp256r1, P-256, prime256v1, secp384r1, P-384, secp521r1, P-521, X448, " +
+  "ffdhe2048, ffdhe3072, ffdhe4096, ffdhe6144, ffdhe8192"
 const missing = (kind: string) =>
   `a ${kind} is missing: the list is names with one colon between two, and none at its ends`
 
@@ -14,6 +16,7 @@ describe("a list of groups", () => {
     ["X25519", ["x25519"]],
     ["x25519:P-256:secp384r1", ["x25519", "secp256r1", "secp384r1"]],
     ["prime256v1:P-521:X448", ["secp256r1", "secp521r1", "x448"]],
+    ["X25519:ffdhe2048:FFDHE8192", ["x25519", "ffdhe2048", "ffdhe8192"]],
     ["p-384:X25519MLKEM768", ["secp384r1", "X25519MLKEM768"]]
   ] as const)("%s is read", (text, expected) => {
     assert.deepStrictEqual(Either.getOrThrow(OpenSslList.parseGroups(text)), expected)
@@ -36,7 +39,7 @@ describe("a list of groups", () => {
     ["auto:P-256", `unknown group "auto", known are ${knownGroups}`],
     ["P-256,P-384", `unknown group "P-256,P-384", known are ${knownGroups}`],
     ["P-256:prime256v1", "the group secp256r1 is listed twice"],
-    ["ffdhe2048", `the group "ffdhe2048" is not offered here: known are ${knownGroups}`],
+    ["ffdhe2084", 'unknown group "ffdhe2084", did you mean "ffdhe2048"?'],
     ["P-256:secp256k1", `the group "secp256k1" is not offered here: known are ${knownGroups}`],
     ["brainpoolP256r1", `the group "brainpoolP256r1" is not offered here: known are ${knownGroups}`]
   ])("%j is refused", (text, expected) => {
@@ -53,6 +56,7 @@ describe("a list of signature algorithms", () => {
     ],
     ["RSA-PSS+SHA256:PSS+SHA384", ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384"]],
     ["SHA512+ECDSA:SHA256+PSS", ["ecdsa_secp521r1_sha512", "rsa_pss_rsae_sha256"]],
+    ["ed25519:RSA+SHA1:SHA1+ECDSA", ["ed25519", "rsa_pkcs1_sha1", "ecdsa_sha1"]],
     ["ecdsa_secp256r1_sha256:ed448", ["ecdsa_secp256r1_sha256", "ed448"]]
   ] as const)("%s is read", (text, expected) => {
     assert.deepStrictEqual(Either.getOrThrow(OpenSslList.parseSignatureSchemes(text)), expected)
@@ -73,8 +77,9 @@ describe("a list of signature algorithms", () => {
     ["ECDSA+SHA265", 'unknown signature algorithm "ECDSA+SHA265", did you mean "ECDSA+SHA256"?'],
     ["ed25591", 'unknown signature algorithm "ed25591", did you mean "ed25519"?'],
     ["RSA+SHA256:rsa_pkcs1_sha256", "the signature algorithm rsa_pkcs1_sha256 is listed twice"],
-    ["RSA+SHA1", `the signature algorithm "RSA+SHA1" is not offered here: known are ${known}`],
-    ["ed25519:ecdsa_sha1", `the signature algorithm "ecdsa_sha1" is not offered here: known are ${known}`],
+    ["RSA-PSS+SHA1", `the signature algorithm "RSA-PSS+SHA1" is not offered here: known are ${known}`],
+    ["ed25519:DSA+SHA1", `the signature algorithm "DSA+SHA1" is not offered here: known are ${known}`],
+    ["ECDSA+SHA224", `the signature algorithm "ECDSA+SHA224" is not offered here: known are ${known}`],
     ["SHA256+DSA", `the signature algorithm "SHA256+DSA" is not offered here: known are ${known}`]
   ])("%j is refused", (text, expected) => {
     assert.strictEqual(Either.getOrThrow(Either.flip(OpenSslList.parseSignatureSchemes(text))).problem, expected)

@@ -1,4 +1,5 @@
 /** Ways to be wrong: what scripts say instead of what is right. */
+import * as FiniteField from "../../src/schema/FiniteField.ts"
 import type { Extension } from "../../src/schema/Extension.ts"
 import { make as makeExtensionType } from "../../src/schema/ExtensionType.ts"
 import type { HandshakeMessage } from "../../src/schema/HandshakeMessage.ts"
@@ -103,7 +104,9 @@ export const predict = (
 }
 
 /** Keys of a group that are none, for either side's share. */
-export const badShares: ReadonlyArray<readonly [name: string, group: "x25519" | "secp256r1", share: Uint8Array]> = [
+export const badShares: ReadonlyArray<
+  readonly [name: string, group: "x25519" | "secp256r1" | "ffdhe2048", share: Uint8Array]
+> = [
   ["all zeros on X25519", "x25519", new Uint8Array(32)],
   ["a point of small order on X25519", "x25519", Uint8Array.of(1, ...new Uint8Array(31))],
   ["31 bytes on X25519", "x25519", new Uint8Array(31).fill(9)],
@@ -112,5 +115,11 @@ export const badShares: ReadonlyArray<readonly [name: string, group: "x25519" | 
   ["a compressed point on P-256", "secp256r1", Uint8Array.of(2, ...new Uint8Array(32).fill(1))],
   ["the point at infinity on P-256", "secp256r1", Uint8Array.of(0)],
   ["a hybrid point on P-256", "secp256r1", Uint8Array.of(6, ...new Uint8Array(64).fill(1))],
-  ["a coordinate past the field on P-256", "secp256r1", Uint8Array.of(4, ...new Uint8Array(64).fill(0xff))]
+  ["a coordinate past the field on P-256", "secp256r1", Uint8Array.of(4, ...new Uint8Array(64).fill(0xff))],
+  ["0 in ffdhe2048", "ffdhe2048", new Uint8Array(256)],
+  ["1 in ffdhe2048", "ffdhe2048", Uint8Array.of(...new Uint8Array(255), 1)],
+  ["p - 1 in ffdhe2048", "ffdhe2048", Uint8Array.of(...FiniteField.prime("ffdhe2048").subarray(0, 255), 0xfe)],
+  ["p in ffdhe2048", "ffdhe2048", FiniteField.prime("ffdhe2048")],
+  ["255 bytes in ffdhe2048", "ffdhe2048", new Uint8Array(255).fill(9)],
+  ["257 bytes in ffdhe2048", "ffdhe2048", Uint8Array.of(0, ...new Uint8Array(256).fill(9))]
 ]
