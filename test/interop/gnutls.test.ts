@@ -1,6 +1,6 @@
 /**
- * What GnuTLS does and others do not: record_size_limit without being asked (RFC 8449), and a command that changes keys.
- * `peers.test.ts` has the rest.
+ * What GnuTLS does and others do not: record_size_limit without being asked (RFC 8449), a command that changes keys, and
+ * finite fields by arithmetic that is not OpenSSL's. `peers.test.ts` has the rest.
  */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
@@ -123,6 +123,31 @@ describe.skipIf(version === undefined)(`our server and the client of ${gnutls}`,
     ))
 })
 
+const fields = ["ffdhe2048", "ffdhe3072", "ffdhe4096", "ffdhe6144", "ffdhe8192"] as const
+const only = (field: string) => `--priority=NORMAL:-GROUP-ALL:+GROUP-${field.toUpperCase()}`
+
+describe.skipIf(version === undefined)(
+  `our server and the client of ${gnutls}, in a field`,
+  { concurrent: true },
+  () => {
+    for (const group of fields) {
+      test(group, () =>
+        Effect.gen(function* () {
+          const server = yield* Ours.serve({
+            identity: Ours.identity(certs().server.p256),
+            protocol: { groups: ["x25519", group] }
+          })
+          const client = yield* connect(server, only(group))
+          const { connection } = yield* server.accepted
+          assert.strictEqual(connection.info.group, group)
+          yield* connection.write(Ours.bytes("ours\n"))
+          yield* client.saw(/^ours$/m)
+        })
+      )
+    }
+  }
+)
+
 const network = ownNetwork === undefined ? " (no network of its own can be made here)" : ""
 
 describe.skipIf(version === undefined || network !== "")(`our client and the server of ${gnutls}${network}`, () => {
@@ -140,4 +165,20 @@ describe.skipIf(version === undefined || network !== "")(`our client and the ser
       yield* longest(server, "Sent", 512 + tag)
       yield* longest(server, "Received", 513 + tag)
     }))
+
+  for (const group of fields) {
+    test(group, () =>
+      Effect.gen(function* () {
+        const path = join(certs().directory, `gnutls-${group}.sock`)
+        yield* serve(path, certs().server.p256, only(group))
+        const connection = yield* Ours.connect(Endpoint.unix(path), {
+          trust: { anchors: certs().roots.pem },
+          protocol: { groups: ["x25519", group] }
+        })
+        assert.include(connection.info, { group, helloRetryRequest: true })
+        yield* connection.write(lines(400))
+        assert.strictEqual(Ours.text(yield* Ours.read(connection, 400)), Ours.text(lines(400)))
+      })
+    )
+  }
 })

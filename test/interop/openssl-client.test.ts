@@ -167,6 +167,22 @@ describe.skipIf(OpenSsl.system.missing)(
         }))
     }
 
+    test("client certificate over SHA-1, with an RSA key of 1024 bits, by policy alone", () =>
+      Effect.gen(function* () {
+        const own = [...brief, ...OpenSsl.level0, ...OpenSsl.identity(certs().legacyClient)]
+        const trust = { anchors: certs().roots.pem, clientAuthentication: "require" } as const
+        const server = yield* serve(certs().server.p256, { trust, protocol: { policy: "legacy" } })
+        const client = yield* OpenSsl.client(server, certs(), own)
+        const accepted = yield* server.accepted
+        const { peer } = accepted.connection.info
+        assert.strictEqual(peer._tag === "Verified" && peer.certificate.subject.toString(), "CN=legacy-client")
+        yield* answer(accepted, client)
+
+        const other = yield* serve(certs().server.p256, { trust, protocol: { policy: "compatible" } })
+        yield* OpenSsl.client(other, certs(), own)
+        assert.include(yield* other.refused, { _tag: "CertificateError", reason: "WeakKey" })
+      }))
+
     for (const [scheme, kind] of Cases.schemes) {
       test(`client signature ${scheme}`, () =>
         Effect.gen(function* () {

@@ -145,6 +145,34 @@ describe.skipIf(OpenSsl.system.missing)(
       )
     }
 
+    test("client certificate over SHA-1, with an RSA key of 1024 bits", () =>
+      Effect.gen(function* () {
+        const args = [...reversing, ...demanding(certs()), ...OpenSsl.level0]
+        const server = yield* OpenSsl.server(certs().server.p256, args)
+        const connection = yield* Ours.connect(server.port, {
+          trust: { anchors: certs().roots.pem },
+          identity: Ours.identity(certs().legacyClient)
+        })
+        yield* server.saw(/^Peer certificate: CN *= *legacy-client/m)
+        yield* converse(connection)
+      }))
+
+    test("certificate over SHA-1, with an RSA key of 1024 bits, without the policy", () =>
+      Effect.gen(function* () {
+        const server = yield* OpenSsl.server(certs().legacy, [...reversing, ...OpenSsl.level0])
+        const trust = { anchors: certs().roots.pem }
+        for (const [limits, reason] of [
+          [{}, "WeakKey"],
+          [{ rsaModulusMin: 1024 }, "WeakSignature"]
+        ] as const) {
+          const error = yield* Effect.flip(
+            Ours.connect(server.port, { trust, protocol: { policy: "compatible", limits } })
+          )
+          assert.include(error, { _tag: "CertificateError", reason })
+        }
+        yield* server.saw(alerted("bad_certificate"))
+      }))
+
     test("client certificate asked for, none shown", () =>
       Effect.gen(function* () {
         const server = yield* OpenSsl.server(certs().server.p256, [

@@ -79,6 +79,9 @@ export const client = (
   return run(["s_client", ...to, ...name, ...verify, ...args], options)
 }
 
+/** Below it OpenSSL neither shows nor takes SHA-1 and short keys. */
+export const level0: ReadonlyArray<string> = ["-cipher", "DEFAULT:@SECLEVEL=0"]
+
 /** A handshake that succeeds: what they are told, what we are told, what we then know and what they then say. */
 export interface Handshake {
   readonly name: string
@@ -114,6 +117,12 @@ export const eitherRole: ReadonlyArray<Handshake> = [
     },
     info: { signatureScheme: scheme }
   })),
+  {
+    name: "certificate over SHA-1, with RSA keys of 1024 bits",
+    args: () => level0,
+    issued: (pki) => pki.legacy,
+    protocol: { policy: "legacy" }
+  },
   { name: "no compatibility mode here", protocol: { middleboxCompatibility: false } },
   { name: "no compatibility mode there", args: () => ["-no_middlebox"] },
   {

@@ -3,7 +3,7 @@
  * of every kind of key, for each root a server's and a client's certificate, and those that must be refused.
  */
 import { Effect, Option, Redacted } from "effect"
-import { CertificateBuilder, type CryptoProvider } from "effect-tls"
+import { CertificateBuilder, CryptoProvider } from "effect-tls"
 import { NodeCrypto } from "effect-tls/node"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -61,6 +61,9 @@ export interface Pki {
   readonly strange: Issued
   readonly strangeWithRoot: Issued
   readonly strangeClient: Issued
+  /** With RSA keys of 1024 bits, the leaf's signed over SHA-1: for the policy `legacy` alone. */
+  readonly legacy: Issued
+  readonly legacyClient: Issued
 }
 
 const make = Effect.gen(function* () {
@@ -100,7 +103,21 @@ const make = Effect.gen(function* () {
       certificateChain: [made.certificate, ...others.map(({ certificate }) => certificate)]
     }
   })
+  // The builder makes no such keys.
+  const crypto = yield* CryptoProvider.CryptoProvider
+  const weak = yield* crypto.generatePrivateKey({ _tag: "Rsa", modulusLength: 1024 })
+  const withKey = { key: weak.key, unchecked: true } as const
+  const sha1 = { ...withKey, signatureAlgorithm: { _tag: "RsaPkcs1", hash: "SHA-1" } } as const
+  const legacyRoot = yield* CertificateBuilder.authority({ ...subject("root-legacy"), ...withKey })
+  const legacy = (options: Parameters<typeof issue>[1]) =>
+    Effect.map(issue(legacyRoot, { ...options, ...sha1 }), (made): Made => ({
+      ...made,
+      pkcs8: Option.some(weak.pkcs8)
+    }))
   return {
+    legacyRoot,
+    legacy: yield* legacy({ ...here, ...subject("legacy") }),
+    legacyClient: yield* legacy({ ...subject("legacy-client"), purposes: ["clientAuth"] }),
     roots,
     stranger,
     server,
@@ -144,7 +161,7 @@ const write = (directory: string, made: Effect.Effect.Success<typeof make>): Pki
     Object.fromEntries(kinds.map((kind) => [kind, each(kind, all[kind])])) as PerKind<B>
   return {
     directory,
-    roots: root("roots", ...Object.values(made.roots)),
+    roots: root("roots", ...Object.values(made.roots), made.legacyRoot),
     root: perKind(made.roots, (kind, authority) => root(`root-${kind}`, authority)),
     stranger: root("stranger", made.stranger),
     server: perKind(made.server, (kind, certificate) => issued(`server-${kind}`, certificate)),
@@ -157,7 +174,9 @@ const write = (directory: string, made: Effect.Effect.Success<typeof make>): Pki
     selfSigned: issued("self-signed", made.selfSigned),
     strange: issued("strange", made.strange),
     strangeWithRoot: issued("strange-with-root", made.strangeWithRoot),
-    strangeClient: issued("strange-client", made.strangeClient)
+    strangeClient: issued("strange-client", made.strangeClient),
+    legacy: issued("legacy", made.legacy),
+    legacyClient: issued("legacy-client", made.legacyClient)
   }
 }
 
