@@ -46,6 +46,7 @@ const providers = ["node", "noble"] as const
 
 const shared = {
   alpn: text("alpn", "NAMES", "Application protocols, best first: h2,http/1.1"),
+  policy: text("policy", "NAME", "The defaults of what follows: strict, modern (if not said), compatible or legacy"),
   suites: text("suites", "NAMES", "Cipher suites, best first, between commas or colons; IANA's or OpenSSL's names"),
   groups: text("groups", "NAMES", "Key-agreement groups, best first: x25519,P-256"),
   sigalgs: text("sigalgs", "NAMES", "Signature schemes, best first: ed25519,RSA-PSS+SHA256"),

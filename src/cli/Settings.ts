@@ -154,6 +154,7 @@ export const protocol = (values: ConnectValues | ServeValues): Either.Either<Pro
     return {}
   }
   const said = {
+    ...read("policy", "--policy", values.policy, (text) => Either.right(text)),
     ...read("cipherSuites", "--suites", values.suites, names(CipherSuite.fromName)),
     ...read("groups", "--groups", values.groups, names(NamedGroup.fromName)),
     ...read("signatureSchemes", "--sigalgs", values.sigalgs, names(SignatureScheme.fromName)),
@@ -242,6 +243,7 @@ export const identities = Effect.fnUntraced(function* ({
 // ---------------------------------------------------------------------------------------------------------------------
 
 const options: ReadonlyArray<readonly [RegExp, (values: ConnectValues | ServeValues, index: number) => string]> = [
+  [/^protocol\.policy/, () => "--policy"],
   [/^protocol\.cipherSuites/, () => "--suites"],
   [/^protocol\.(groups|keyShares)/, () => "--groups"],
   [/^protocol\.(signatureSchemes|certificateSignatureSchemes)/, () => "--sigalgs"],

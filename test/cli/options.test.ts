@@ -34,6 +34,7 @@ describe("effect-tls connect refuses", () => {
       /--suites: unknown cipher suite "TLS_AES_128_GCM_SHA265", did you mean "TLS_AES_128_GCM_SHA256"\?/
     ],
     ["an unknown group", () => ["localhost:1", "--groups", "x25518"], /--groups: .*did you mean "x25519"\?/],
+    ["an unknown policy", () => ["localhost:1", "--policy", "modren"], /--policy: .*did you mean "modern"\?/],
     ["an unknown scheme", () => ["localhost:1", "--sigalgs", "ed25518"], /--sigalgs: .*did you mean "ed25519"\?/],
     ["a fragment too small", () => ["localhost:1", "--max-fragment", "63"], /--max-fragment: .*64 to 16384, found 63/],
     ["a fragment that is no number", () => ["localhost:1", "--max-fragment", "big"], /--max-fragment: .*"big"/],
