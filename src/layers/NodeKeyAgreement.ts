@@ -13,11 +13,10 @@
  * `createECDH` multiplies once more to validate the point, which costs little on P-256 alone; to be on the curve is
  * validation enough on these curves, whose cofactor is 1, and OpenSSL checks that in every case.
  *
- * Finite fields, in the same way, ms on Node 20 / 22 / 24: ffdhe2048 1.0 / 1.1 / 1.1, ffdhe3072 2.4 / 2.7 / 2.7, ffdhe4096
- * 4.7 / 5.6 / 6.1, ffdhe6144 11 / 13 / 13, ffdhe8192 21 / 24 / 24. There are traps. OpenSSL 3.0, behind Node 20, checks
- * the order of the peer's value whenever keys are KeyObjects (CVE-2024-41996), which costs 3 to 160 ms more and says
- * nothing: the prime is a safe one. `createDiffieHellman` does not, but on Node 24 it tests the prime itself, 0.4 s for
- * ffdhe2048 and 5 s for ffdhe4096.
+ * Finite fields, in the same way, ms: ffdhe2048 1.0 / 1.1 / 1.2, ffdhe3072 2.4 / 2.6 / 3.1, ffdhe4096 4.7 / 5.5 / 6.4,
+ * ffdhe8192 21 / 27 / 31. There are traps. OpenSSL 3.0, behind Node 20, checks the order of the peer's value whenever keys
+ * are KeyObjects (CVE-2024-41996), which costs 3 to 160 ms more and says nothing: the prime is a safe one.
+ * `createDiffieHellman` does not, but on Node 24 it tests the prime itself, 0.4 s for ffdhe2048 and 5 s for ffdhe4096.
  *
  * @since 0.1.0
  */

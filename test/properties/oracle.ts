@@ -17,6 +17,7 @@ export interface Identity {
 
 /** Undefined is not said. */
 export interface Side {
+  readonly policy?: "strict" | "modern" | "compatible" | "legacy" | undefined
   readonly cipherSuites?: ReadonlyArray<string> | undefined
   readonly groups?: ReadonlyArray<string> | undefined
   readonly keyShares?: ReadonlyArray<string> | undefined
@@ -85,6 +86,12 @@ const defaults = {
 
 const pkcs1 = ["rsa_pkcs1_sha256", "rsa_pkcs1_sha384", "rsa_pkcs1_sha512"]
 
+/** What a side's policy adds to the defaults. */
+const more = ({ policy }: Side) => ({
+  groups: policy === "compatible" || policy === "legacy" ? ["ffdhe2048", "ffdhe3072", "ffdhe4096"] : [],
+  certificateSchemes: policy === "legacy" ? ["rsa_pkcs1_sha1", "ecdsa_sha1"] : []
+})
+
 /** RFC 9846 §4.2.3: with which schemes a key can sign a handshake. */
 const schemesOf: { readonly [K in KeyKind]: ReadonlyArray<string> } = {
   p256: ["ecdsa_secp256r1_sha256"],
@@ -124,7 +131,9 @@ const hear = (error: string): string => `AlertError/${alerts[error] ?? "?"}`
 
 const signatureSchemes = (side: Side) => side.signatureSchemes ?? defaults.signatureSchemes
 const certificateSchemes = (side: Side) =>
-  side.certificateSignatureSchemes ?? [...new Set([...signatureSchemes(side), ...pkcs1])]
+  side.certificateSignatureSchemes ?? [
+    ...new Set([...signatureSchemes(side), ...pkcs1, ...more(side).certificateSchemes])
+  ]
 
 const sharesOf = (side: Side, groups: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (side.keyShares !== undefined) return side.keyShares
@@ -150,7 +159,9 @@ const show = (owner: Side, verifier: Side, announced: ReadonlyArray<string>, nam
     const isLed = announced.length === 0 || announced.includes(identity.issuer)
     // What signs itself is not verified by its signature.
     const isReadable = identity.issuer === identity.id || accepts(certificateSchemes(verifier), identity.signed)
-    const rank = (isNamed ? 100 : 0) + (isLed ? 10 : 0) + (isReadable ? 1 : 0)
+    // RFC 9846 §4.2.3: SHA-1 only where there is nothing else.
+    const isClean = !identity.signed.endsWith("sha1")
+    const rank = (isNamed ? 1000 : 0) + (isLed ? 100 : 0) + (isReadable ? 10 : 0) + (isClean ? 1 : 0)
     if (best === undefined || rank > best.rank) best = { identity, scheme, rank }
   }
   return best
@@ -189,7 +200,8 @@ export const predict = ({ client, hybridByDefault, server, serverName }: Meeting
   const cipherSuite = (server.cipherSuites ?? defaults.cipherSuites).find((suite) => suites.includes(suite))
   if (cipherSuite === undefined) return serverRefuses("HandshakeError/NoSharedCipherSuite")
 
-  const groupsOf = (side: Side) => side.groups ?? [...(hybridByDefault ? ["X25519MLKEM768"] : []), ...defaults.groups]
+  const groupsOf = (side: Side) =>
+    side.groups ?? [...(hybridByDefault ? ["X25519MLKEM768"] : []), ...defaults.groups, ...more(side).groups]
   const shares = sharesOf(client, groupsOf(client))
   const common = groupsOf(server).filter((name) => groupsOf(client).includes(name))
   const group = common.find((name) => shares.includes(name)) ?? common[0]

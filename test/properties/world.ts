@@ -56,6 +56,7 @@ const keyTypes: { readonly [K in KeyKind]: NonNullable<Wanted["key"]> } = {
 
 const authorities = { ecdsa: "p256", pkcs1: "rsa", eddsa: "ed25519" } as const
 const signedBy = { ecdsa: "ecdsa_secp256r1_sha256", pkcs1: "rsa_pkcs1_sha256", eddsa: "ed25519" } as const
+const sha1 = "rsa_pkcs1_sha1"
 
 const wanted: ReadonlyArray<readonly [KeyKind, issuer: string, signed: string, name: string]> = [
   ["p256", "ecdsa", signedBy.ecdsa, "example.org"],
@@ -66,6 +67,8 @@ const wanted: ReadonlyArray<readonly [KeyKind, issuer: string, signed: string, n
   ["ed25519", "eddsa", signedBy.eddsa, "example.org"],
   ["ed25519", "ecdsa", signedBy.ecdsa, "example.net"],
   ["ed448", "pkcs1", signedBy.pkcs1, "example.org"],
+  ["ed448", "pkcs1", sha1, "example.net"],
+  ["ed25519", "pkcs1", sha1, "example.org"],
   ["rsa", "pkcs1", signedBy.pkcs1, "example.org"],
   ["rsaPss", "ecdsa", signedBy.ecdsa, "example.org"],
   ["p256", "self", "ecdsa_secp256r1_sha256", "example.org"],
@@ -100,13 +103,14 @@ export const prepare = (): Promise<void> =>
       )
       yield* Effect.forEach(
         identities,
-        ({ id, issuer, key, names }) =>
+        ({ id, issuer, key, names, signed }) =>
           Effect.map(
             make({
               key: keyTypes[key],
               names,
               subject: id,
-              ...(issuer === id ? {} : { issuer: made.get(issuer)! })
+              ...(issuer === id ? {} : { issuer: made.get(issuer)! }),
+              ...(signed === sha1 ? { algorithm: { _tag: "RsaPkcs1", hash: "SHA-1" } as const } : {})
             }),
             (one) => learn(id, one)
           ),
@@ -128,7 +132,7 @@ const suites = [
   "TLS_AES_128_CCM_SHA256",
   "TLS_AES_128_CCM_8_SHA256"
 ]
-const groups = ["X25519MLKEM768", "x25519", "secp256r1", "secp384r1", "secp521r1", "x448"]
+const groups = ["X25519MLKEM768", "x25519", "secp256r1", "secp384r1", "secp521r1", "x448", "ffdhe2048", "ffdhe3072"]
 const handshakeSchemes = [
   "ecdsa_secp256r1_sha256",
   "ecdsa_secp384r1_sha384",
@@ -182,6 +186,9 @@ const trusted = FastCheck.oneof(
 
 const side = (role: "client" | "server"): FastCheck.Arbitrary<Policy> =>
   FastCheck.record({
+    policy: maybe(
+      FastCheck.constantFrom("strict" as const, "modern" as const, "compatible" as const, "legacy" as const)
+    ),
     cipherSuites: FastCheck.oneof(
       { arbitrary: FastCheck.constant(undefined), weight: 2 },
       { arbitrary: some(suites, 2), weight: 2 },
@@ -200,7 +207,7 @@ const side = (role: "client" | "server"): FastCheck.Arbitrary<Policy> =>
         weight: 1
       }
     ),
-    certificateSignatureSchemes: maybe(some([...handshakeSchemes, ...certificateOnly]), 3),
+    certificateSignatureSchemes: maybe(some([...handshakeSchemes, ...certificateOnly, sha1]), 3),
     alpn: maybe(some(["h2", "http/1.1", "h3", "\u00ff"], 0), 2),
     identities: some(identities, role === "server" ? 1 : 0),
     trusted,
