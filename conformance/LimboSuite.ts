@@ -75,9 +75,11 @@ const known: ReadonlySet<string> = new Set([
 const certificatesOf = (pems: ReadonlyArray<string>): ReadonlyArray<Certificate.Certificate> =>
   pems.flatMap((pem) => Either.getOrElse(Certificate.fromPem(pem), () => []))
 
-/** The schemes of limbo's names for signature algorithms (`RSA_WITH_SHA256`); without a name, all we have. */
+/** The schemes of limbo's names for signature algorithms (`RSA_WITH_SHA256`); without a name, all but those over SHA-1. */
 const schemesOf = (names: ReadonlyArray<string>): ReadonlyArray<SignatureScheme.SignatureScheme> => {
-  if (names.length === 0) return SignatureScheme.registry.map(({ code }) => code)
+  if (names.length === 0) {
+    return SignatureScheme.registry.filter((scheme) => !SignatureScheme.isSha1(scheme)).map(({ code }) => code)
+  }
   const isNamed = (algorithm: SignatureScheme.SignatureSchemeInfo["algorithm"]): boolean => {
     const hash = "hash" in algorithm ? algorithm.hash.replace("-", "") : ""
     switch (algorithm._tag) {
@@ -92,11 +94,7 @@ const schemesOf = (names: ReadonlyArray<string>): ReadonlyArray<SignatureScheme.
         return names.includes(algorithm._tag.toUpperCase())
     }
   }
-  return [
-    ...SignatureScheme.registry.filter(({ algorithm }) => isNamed(algorithm)).map(({ code }) => code),
-    ...(names.includes("RSA_WITH_SHA1") ? [SignatureScheme.make(0x0201)] : []),
-    ...(names.includes("ECDSA_WITH_SHA1") ? [SignatureScheme.make(0x0203)] : [])
-  ]
+  return SignatureScheme.registry.filter(({ algorithm }) => isNamed(algorithm)).map(({ code }) => code)
 }
 
 const purposes = (test: Testcase): ReadonlyArray<ObjectIdentifier.ObjectIdentifier> => {

@@ -51,7 +51,7 @@ const time = Date.UTC(2011, 3, 15)
 const clock: Clock.Clock = { ...Clock.make(), currentTimeMillis: Effect.succeed(time) }
 
 /** All signatures, RSA over SHA-1 too, and keys of 1024 bits: both were fine then. */
-const signatureSchemes = [...SignatureScheme.registry.map(({ code }) => code), SignatureScheme.make(0x0201)]
+const signatureSchemes = SignatureScheme.registry.map(({ code }) => code)
 const limits = { ...Limits.defaults, rsaModulusMin: 1024 }
 
 class Unclear extends Schema.TaggedError<Unclear>()("Unclear", { message: Schema.String }) {}
