@@ -31,7 +31,8 @@ import { encode } from "../../src/schema/HandshakeMessage.ts"
 import type { ClientSession } from "../../src/schema/Session.ts"
 import type { TlsError } from "../../src/schema/TlsError.ts"
 import { CertificateError, TransportError } from "../../src/schema/TlsError.ts"
-import { change, flipped, withExtensions } from "../support/edits.ts"
+import * as edits from "../support/edits.ts"
+import { flipped, withExtensions } from "../support/edits.ts"
 import * as harness from "../support/harness.ts"
 import {
   clientAgainst,
@@ -108,10 +109,10 @@ const resumes = (sides: Sides, serverName?: string) =>
     return client.resumed
   })
 
-/** A cache with one session, for whoever asks: `change` makes of it what a client would offer who keeps to no rule. */
+/** A cache with one session, for whoever asks: `made` makes of it what a client would offer who keeps to no rule. */
 const always = (
   cache: SessionCache.SessionCache,
-  change: (session: ClientSession) => Partial<ClientSession> = () => ({})
+  made: (session: ClientSession) => Partial<ClientSession> = () => ({})
 ): Effect.Effect<SessionCache.SessionCache> =>
   Effect.sync(() => {
     let kept: ClientSession | undefined
@@ -127,7 +128,7 @@ const always = (
             ...session,
             binding: Uint8Array.from(key.match(/../g)!, (hex) => parseInt(hex, 16)),
             secret: Redacted.make(Redacted.value(session.secret).slice()),
-            ...change(session)
+            ...made(session)
           }))
         )
     })
@@ -394,7 +395,7 @@ const onClient =
   (to: (client: SecureContext.SecureContext) => SecureContext.SecureContext): Case["change"] =>
   (sides) => ({ ...sides, client: to(sides.client) })
 
-const resumed: ReadonlyArray<Case> = [
+const goesOn: ReadonlyArray<Case> = [
   { name: "just before its lifetime is over", change: after("7199 seconds") },
   { name: "with the key before the one of now", says: week, change: after("11 hours") },
   { name: "of a clock that is a minute ahead", reckless: asItIs, change: at(now - 60_000) },
@@ -415,7 +416,7 @@ const resumed: ReadonlyArray<Case> = [
   }
 ]
 
-const full: ReadonlyArray<Case> = [
+const beginsAnew: ReadonlyArray<Case> = [
   { name: "its lifetime is over", change: after("2 hours") },
   {
     name: "its lifetime is over for the client alone",
@@ -511,27 +512,27 @@ const full: ReadonlyArray<Case> = [
   { name: "its ticket is nothing", reckless: () => ({ ticket: Uint8Array.of(1) }), change: (sides) => sides }
 ]
 
-for (const [title, wanted, cases] of [
-  ["a session is resumed", true, resumed],
-  ["a handshake is a full one where", false, full]
-] as const) {
-  describe(title, () => {
-    for (const { change, name, reckless, says, serverName } of cases) {
-      scoped(name, () =>
-        Effect.gen(function* () {
-          const agreed = yield* service(says)
-          const cache = reckless === undefined ? agreed.cache : yield* always(agreed.cache, reckless)
-          const lax = reckless === undefined ? {} : { lifetime: Duration.days(7) }
-          const sides = { ...agreed, client: SecureContext.withSessions(agreed.client, { cache, ...lax }) }
-          assert.isFalse(yield* resumes(sides))
-          const changed = change(sides)
-          const later = Effect.isEffect(changed) ? yield* Effect.orDie(changed) : changed
-          assert.strictEqual(yield* resumes(later, serverName), wanted)
-        })
-      )
-    }
-  })
-}
+const check = ({ change, name, reckless, says, serverName }: Case, wanted: boolean) =>
+  scoped(name, () =>
+    Effect.gen(function* () {
+      const agreed = yield* service(says)
+      const cache = reckless === undefined ? agreed.cache : yield* always(agreed.cache, reckless)
+      const lax = reckless === undefined ? {} : { lifetime: Duration.days(7) }
+      const sides = { ...agreed, client: SecureContext.withSessions(agreed.client, { cache, ...lax }) }
+      assert.isFalse(yield* resumes(sides))
+      const changed = change(sides)
+      const later = Effect.isEffect(changed) ? yield* Effect.orDie(changed) : changed
+      assert.strictEqual(yield* resumes(later, serverName), wanted)
+    })
+  )
+
+describe("a session is resumed", () => {
+  for (const one of goesOn) check(one, true)
+})
+
+describe("a handshake is a full one where", () => {
+  for (const one of beginsAnew) check(one, false)
+})
 
 describe("who is resumed is judged anew", () => {
   /** Says no so often, once it has said yes. */
@@ -641,7 +642,7 @@ const secretOf = ({ secret }: ClientSession): Uint8Array => Redacted.value(secre
 describe("a client by hand", () => {
   scoped("is told of its session by the rules, and takes the answer", () =>
     Effect.gen(function* () {
-      const { label, outcome, played, session } = yield* again((session) => ({ resume: secretOf(session) }))
+      const { label, outcome, played, session } = yield* again((kept) => ({ resume: secretOf(kept) }))
       assert.strictEqual(label, "connected")
       assert.isTrue((yield* Effect.flatten(Effect.succeed(outcome))).info.resumed)
       const { hello } = yield* Fiber.join(played)
@@ -706,7 +707,7 @@ describe("a client by hand", () => {
       "shows a certificate all the same",
       (session) => ({
         resume: secretOf(session),
-        edit: change("Finished", (finished) => [
+        edit: edits.change("Finished", (finished) => [
           {
             _tag: "Certificate",
             context: new Uint8Array(0),
@@ -722,7 +723,7 @@ describe("a client by hand", () => {
       "resumes it and sends a wrong Finished",
       (session) => ({
         resume: secretOf(session),
-        edit: change("Finished", (finished) => ({ ...finished, verifyData: flipped(finished.verifyData) }))
+        edit: edits.change("Finished", (finished) => ({ ...finished, verifyData: flipped(finished.verifyData) }))
       }),
       "HandshakeError/BadFinished/authentication",
       "alert decrypt_error"
@@ -1004,7 +1005,7 @@ describe("a client's sessions", () => {
         "text",
         {},
         { cipherSuite: whole.cipherSuite },
-        ...fields.map((field) => ({ ...whole, [field]: { is: "another thing" } })),
+        ...fields.map((field) => Object.assign({}, whole, { [field]: { is: "another thing" } })),
         { ...whole, secret: Redacted.make("text") },
         { ...whole, ticket: new Uint8Array(65_400) }
       ]
@@ -1266,7 +1267,7 @@ describe("a server goes on with nobody", () => {
 describe("offers by hand", () => {
   /** What the server answers a hello with a session's ticket, behind others, with binders as they should be. */
   const answerTo = (
-    change: (hello: ClientHello) => ClientHello,
+    edit: (hello: ClientHello) => ClientHello,
     before: ReadonlyArray<{ readonly identity: Uint8Array; readonly obfuscatedTicketAge: number }> = []
   ) =>
     Effect.gen(function* () {
@@ -1290,7 +1291,7 @@ describe("offers by hand", () => {
           suites: [aes128.code],
           extensions: [{ _tag: "PskKeyExchangeModes", modes: [1] }],
           hello: (made) => {
-            const hello = change(made)
+            const hello = edit(made)
             const none = { ...hello, extensions: [...hello.extensions, offering(new Uint8Array(32))] }
             const cut = SessionTerms.bindersLength([...before.map(() => new Uint8Array(48)), new Uint8Array(32)])
             const covered = encode(none)

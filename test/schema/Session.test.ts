@@ -74,10 +74,13 @@ describe("sessions", () => {
       Either.getOrThrow(Either.flip(Schema.decodeUnknownEither(Session.ClientSessionFromBytes)(wrong)))
     )
     for (const shown of [marked, ...errors]) {
-      for (const text of [String(shown), JSON.stringify(shown), inspect(shown, { depth: Infinity })]) {
+      for (const text of [JSON.stringify(shown), inspect(shown, { depth: Infinity })]) {
         assert.notMatch(text, /a7,? ?a7|167,\s*167|0xa7/i)
       }
     }
-    for (const error of errors) assert.include(error.message, "(value hidden)")
+    for (const error of errors) {
+      assert.include(error.message, "(value hidden)")
+      assert.notMatch(String(error), /167/)
+    }
   })
 })
