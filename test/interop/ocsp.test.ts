@@ -142,6 +142,7 @@ const inOwnNetwork = (argv: (port: number) => ReadonlyArray<string>): Peers.AsSe
   clientCertificate: false,
   hybrid: false,
   bulk: false,
+  resumes: false,
   everyAddress: true,
   retry: ["x25519", "x25519"],
   command: ({ port }) => ({ argv: argv(port) })

@@ -1,6 +1,6 @@
 /** Our side of an interoperability test, client or server, over real sockets. */
 import { assert, it } from "@effect/vitest"
-import { Deferred, Effect, Either, Layer, Queue, Redacted, type Scope } from "effect"
+import { Clock, Deferred, Duration, Effect, Either, Layer, Queue, Redacted, type Scope } from "effect"
 import {
   type CryptoProvider,
   Endpoint,
@@ -177,3 +177,24 @@ export const keyLogged = <A, E, R>(
       write: (line) => Effect.sync(() => void lines.push(line))
     })
   })
+
+/** A clock that is set forward; who sleeps by it sleeps in real time. */
+export const settable = (): {
+  readonly clock: Clock.Clock
+  readonly forward: (by: Duration.Duration) => Effect.Effect<void>
+} => {
+  const real = Clock.make()
+  let ahead = 0
+  const now = () => real.unsafeCurrentTimeMillis() + ahead
+  return {
+    clock: {
+      [Clock.ClockTypeId]: Clock.ClockTypeId,
+      unsafeCurrentTimeMillis: now,
+      currentTimeMillis: Effect.sync(now),
+      unsafeCurrentTimeNanos: () => real.unsafeCurrentTimeNanos(),
+      currentTimeNanos: real.currentTimeNanos,
+      sleep: (duration) => real.sleep(duration)
+    },
+    forward: (by) => Effect.sync(() => void (ahead += Duration.toMillis(by)))
+  }
+}

@@ -38,6 +38,8 @@ export interface Role {
   readonly hybrid: boolean
   /** It can take 10 MiB in reasonable time, or give them. */
   readonly bulk: "takes" | "gives" | false
+  /** It can resume sessions. */
+  readonly resumes: boolean
   /** What is on its page. */
   readonly page?: RegExp
 }
@@ -51,6 +53,8 @@ export interface AsServer extends Role {
     readonly bulk: boolean
     readonly hybrid: boolean
     readonly pki: Pki
+    /** It is to serve one connection after the other, where it would end with the first. */
+    readonly repeatedly?: boolean
   }) => Command
   /** It binds every address: it runs in a network of its own. */
   readonly everyAddress?: boolean
@@ -58,15 +62,34 @@ export interface AsServer extends Role {
   readonly retry: readonly [share: Group, group: Group]
 }
 
+interface ClientOptions {
+  readonly port: number
+  readonly ca: Root
+  readonly own: Issued | undefined
+  readonly hybrid: boolean
+  readonly pki: Pki
+}
+
+/** How a client connects several times, to resume its first session: in one run, or with sessions in a file. */
+export interface Again {
+  readonly commands: (client: ClientOptions, file: string) => ReadonlyArray<Command>
+  readonly connections: number
+  /** How it converses then, if otherwise: it says `GET`, and waits for an answer and our end. */
+  readonly shape?: "request"
+  /** It drops its first connection without a word. */
+  readonly drops?: boolean
+  /** It offers its session to whatever server it is sent to. */
+  readonly anywhere?: boolean
+  /** It sends a share of the group that it met before, so that nobody asks for another. */
+  readonly keepsGroup?: boolean
+  /** What it says of a session that it resumed. */
+  readonly said?: RegExp
+}
+
 export interface AsClient extends Role {
   readonly shape: "echo" | "pipe"
-  readonly command: (client: {
-    readonly port: number
-    readonly ca: Root
-    readonly own: Issued | undefined
-    readonly hybrid: boolean
-    readonly pki: Pki
-  }) => Command
+  readonly command: (client: ClientOptions) => Command
+  readonly again: Again
   /** A group it offers without a share. */
   readonly retry: Group
   /** The end of its input does not end the connection: it waits for our end. */
@@ -104,6 +127,16 @@ export const find = (rows: ReadonlyArray<Row>): Promise<ReadonlyArray<Found>> =>
     })
   )
 
+/** What of the table cannot be tried here, and what would bring it. */
+export const absent = (found: ReadonlyArray<Found>): ReadonlyArray<string> =>
+  found.flatMap(({ found: version, install, name, server }) =>
+    version === undefined
+      ? [`${name} (setup.sh ${install} brings it)`]
+      : server?.everyAddress === true && !hasOwnNetwork
+        ? [`the server of ${name} ${version} (it binds every address, and no network of its own may be made here)`]
+        : []
+  )
+
 /** The command that gives a program a network of its own, with a loopback; `undefined` where that is not allowed. */
 const ownNetwork: ReadonlyArray<string> | undefined = [
   ["unshare", "-n"],
@@ -121,33 +154,41 @@ const launch = ({ argv: [command, ...args], env }: Command, { shape }: Role, opt
     ...(shape === "pipe" ? { data: "not ASCII" as const } : {})
   })
 
-/** Starts a server, on a port that it chooses, or behind a Unix socket in a network of its own. */
+/**
+ * Starts a server, on a port that it chooses, or behind a Unix socket in a network of its own: at `path`, if that is to
+ * be known.
+ */
 export const serve = (
   server: AsServer,
-  options: Omit<Parameters<AsServer["command"]>[0], "port">
+  { path, ...options }: Omit<Parameters<AsServer["command"]>[0], "port"> & { readonly path?: string }
 ): Effect.Effect<Peer & { readonly endpoint: Endpoint.Endpoint }, PeerFailure, Scope.Scope> =>
   Effect.gen(function* () {
-    if (server.everyAddress !== true) {
+    if (server.everyAddress !== true && path === undefined) {
       const peer = yield* launch(server.command({ ...options, port: 0 }), server)
       const [, port] = yield* peer.saw(/(?:LISTENING|ACCEPT \S+:)\s*(\d+)/)
       return { ...peer, endpoint: Endpoint.tcp("127.0.0.1", Number(port)) }
     }
-    const path = join(options.pki.directory, `${randomUUID()}.sock`)
+    const socket = path ?? join(options.pki.directory, `${randomUUID()}.sock`)
     const port = 4433
     const { argv, env } = server.command({ ...options, port })
     const script = 'ip link set lo up; "$0" "$1" "$2" "$3" </dev/null >/dev/null & shift 3; exec "$@"'
-    const inside = ["sh", "-c", script, process.execPath, relay, path, String(port)]
+    const inside = ["sh", "-c", script, process.execPath, relay, socket, String(port)]
     const peer = yield* launch(
       { argv: [...ownNetwork!, ...inside, ...argv], ...(env === undefined ? {} : { env }) },
       server,
       { cwd: options.pki.directory }
     )
     yield* peer.saw(/RELAYING/)
-    return { ...peer, endpoint: Endpoint.unix(path) }
+    return { ...peer, endpoint: Endpoint.unix(socket) }
   })
 
-export const run = (client: AsClient, options: Parameters<AsClient["command"]>[0]) =>
-  launch(client.command(options), client)
+export const run = (client: AsClient, options: ClientOptions) => launch(client.command(options), client)
+
+/** One of the commands with which a client connects again. */
+export type Running = Effect.Effect.Success<ReturnType<typeof run>>
+
+export const runAgain = (client: AsClient, command: Command) =>
+  launch(command, client.again.shape === undefined ? client : { ...client, shape: "echo" })
 
 type Connection = TlsConnection.TlsConnection
 
@@ -164,12 +205,15 @@ const samples = new Map<number, Uint8Array>()
 
 const notAscii = (data: Uint8Array): Uint8Array => data.filter((byte) => byte > 127)
 
-/** Bytes there and the same back, or some there and others back. Gives how many we have received. */
+/**
+ * Bytes there and the same back, or some there and others back: `visits` conversations after the first. Gives how many we
+ * have received.
+ */
 export const converse = (
   shape: "echo" | "pipe",
   connection: Connection,
   peer: Peer,
-  { given, taken }: { readonly given: number; readonly taken: number }
+  { given, taken, visits = 0 }: { readonly given: number; readonly taken: number; readonly visits?: number }
 ) =>
   Effect.gen(function* () {
     const theirs = lines(given)
@@ -184,7 +228,9 @@ export const converse = (
     yield* peer.send(theirs)
     Ours.equals(theirs)(yield* Ours.read(connection, given))
     yield* connection.write(ours)
-    Ours.equals(notAscii(ours))(yield* peer.received(notAscii(ours).length))
+    const sent = notAscii(ours)
+    const received = yield* peer.received((visits + 1) * sent.length)
+    Ours.equals(sent)(received.subarray(visits * sent.length))
     return given
   })
 

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { existsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { AsClient, AsServer, Row } from "./peer.ts"
+import type { Again, AsClient, AsServer, Command, Row } from "./peer.ts"
 import type { Issued, Root } from "./pki.ts"
 import { run } from "./process.ts"
 
@@ -54,12 +54,23 @@ const echo = {
   alpn: "http/1.1",
   clientCertificate: true,
   hybrid: false,
-  bulk: "takes"
+  bulk: "takes",
+  resumes: true
 } as const
 const pipe = { ...echo, shape: "pipe" } as const
 const { alpn: _, ...withoutAlpn } = pipe
 /** Its server moves 10 MiB too, and that takes its time. */
 const enough = { bulk: false } as const
+const thrice = { connections: 3 } as const
+
+/** Three runs, from the second on with the session that the one before left in a file. */
+const threeRuns =
+  (command: (client: Client) => Command, leave: string, resume: string): Again["commands"] =>
+  (client, file) => {
+    const { argv } = command(client)
+    const nth = (n: number, words: ReadonlyArray<string>) => ({ argv: [...argv, leave, `${file}-${n}`, ...words] })
+    return [nth(0, []), nth(1, [resume, `${file}-0`]), nth(2, [resume, `${file}-1`])]
+  }
 
 /** A program of ours around a library: it echoes in either role, and ends with close_notify. */
 const program = (argv: ReadonlyArray<string>, versions = "13", groups?: string) => ({
@@ -69,11 +80,45 @@ const program = (argv: ReadonlyArray<string>, versions = "13", groups?: string) 
   }),
   client: ({ ca, own, port }: Client) => ({
     argv: line`${argv} c ${port} ${versions} ${ca.file} ${optional(own, ownFiles)}`
-  })
+  }),
+  again: {
+    ...thrice,
+    commands: ({ ca, own, port }: Client) => [
+      { argv: line`${argv} c ${port} ${versions} ${ca.file} ${optional(own, ownFiles)}`, env: { RESUME: "2" } }
+    ]
+  }
 })
 const ownFiles = ({ certFile, keyFile }: Issued): ReadonlyArray<string> => [certFile, keyFile]
 
 const openssl = newer("openssl")
+const opensslClient = ({ ca, own, port }: Client): Command => ({
+  argv: line`${openssl} s_client -connect 127.0.0.1:${port} -servername localhost
+    -CAfile ${ca.file} -verify_return_error -verify_hostname localhost -alpn http/1.1
+    ${optional(own, ({ certFile, keyFile }) => line`-cert ${certFile} -key ${keyFile}`)}`
+})
+const gnutlsClient =
+  (...words: ReadonlyArray<string>) =>
+  ({ ca, own, port }: Client): Command => ({
+    argv: line`${newest("gnutls-cli")} -p ${port} localhost --priority NORMAL:-VERS-ALL:+VERS-TLS1.3
+      --x509cafile=${ca.file} --alpn=http/1.1 ${words}
+      ${optional(own, ({ certFile, keyFile }) => line`--x509certfile=${certFile} --x509keyfile=${keyFile}`)}`
+  })
+const nssClient =
+  (...words: ReadonlyArray<string>) =>
+  ({ hybrid, own, pki, port }: Client): Command => ({
+    argv: line`${newest("tstclnt")} -h localhost -4 -p ${port} -d ${nssOf(pki.directory)} -V tls1.3:tls1.3
+      ${hybrid ? line`-I mlkem768x25519,x25519` : []} ${own === undefined ? [] : line`-n client`} ${words}`
+  })
+const boringClient = ({ ca, own, port }: Client): Command => ({
+  argv: line`bssl-tool client -connect localhost:${port} -server-name localhost -root-certs ${ca.file}
+    -alpn-protos http/1.1 -grease -permute-extensions -min-version tls1.3
+    ${optional(own, ({ certFile, keyFile }) => line`-cert ${certFile} -key ${keyFile}`)}`
+})
+const botanClient = ({ ca, own, port }: Client): Command => ({
+  argv: line`${newer("botan")} tls_client localhost --port=${port} --trusted-cas=${ca.file}
+    --skip-system-cert-store --tls-version=1.3 --next-protocols=http/1.1
+    ${optional(own, ({ certFile, keyFile }) => line`--client-cert=${certFile} --client-cert-key=${keyFile}`)}`
+})
 const wolf = hasTrixie ? line`${bin("rrx")} trixie ${bin("wolf_peer-trixie")}` : [bin("wolf_peer")]
 const mbed = line`${bin("rrx")} trixie ${bin("mbed_peer-trixie")}`
 const erlang = line`escript ${source("erl_peer.escript")}`
@@ -101,8 +146,8 @@ export const rows: ReadonlyArray<Row> = [
     server: {
       ...pipe,
       hybrid: true,
-      command: ({ clientCa, issued }) => ({
-        argv: line`${openssl} s_server -accept 127.0.0.1:0 -naccept 1 -cert ${issued.certFile} -key ${issued.keyFile}
+      command: ({ clientCa, issued, port, repeatedly = false }) => ({
+        argv: line`${openssl} s_server -accept 127.0.0.1:${port} ${repeatedly ? [] : line`-naccept 1`} -cert ${issued.certFile} -key ${issued.keyFile}
           -alpn http/1.1 -groups X25519MLKEM768:X25519
           ${optional(clientCa, ({ file }) => line`-Verify 1 -verify_return_error -CAfile ${file}`)}`
       }),
@@ -111,11 +156,13 @@ export const rows: ReadonlyArray<Row> = [
     client: {
       ...pipe,
       hybrid: true,
-      command: ({ ca, own, port }) => ({
-        argv: line`${openssl} s_client -connect 127.0.0.1:${port} -servername localhost -quiet -no_ign_eof
-          -CAfile ${ca.file} -verify_return_error -verify_hostname localhost -alpn http/1.1
-          ${optional(own, ({ certFile, keyFile }) => line`-cert ${certFile} -key ${keyFile}`)}`
-      }),
+      command: (client) => ({ argv: [...opensslClient(client).argv, "-quiet", "-no_ign_eof"] }),
+      again: {
+        ...thrice,
+        commands: threeRuns(opensslClient, "-sess_out", "-sess_in"),
+        anywhere: true,
+        said: /Reused, TLSv1\.3/
+      },
       retry: "secp384r1"
     }
   },
@@ -138,11 +185,13 @@ export const rows: ReadonlyArray<Row> = [
     client: {
       ...pipe,
       ...enough,
-      command: ({ ca, own, port }) => ({
-        argv: line`${newest("gnutls-cli")} -p ${port} localhost --priority NORMAL:-VERS-ALL:+VERS-TLS1.3
-          --x509cafile=${ca.file} --alpn=http/1.1
-          ${optional(own, ({ certFile, keyFile }) => line`--x509certfile=${certFile} --x509keyfile=${keyFile}`)}`
-      }),
+      command: gnutlsClient(),
+      again: {
+        connections: 2,
+        commands: (client) => [gnutlsClient("-r", "--waitresumption")(client)],
+        drops: true,
+        said: /This is a resumed session/
+      },
       retry: "secp384r1"
     }
   },
@@ -188,7 +237,7 @@ export const rows: ReadonlyArray<Row> = [
       hybrid: hasTrixie,
       command: ({ bulk, clientCa, pki, port }) => ({
         argv: line`${newest("selfserv")} -d ${nssOf(pki.directory)} -n server -e server -p ${port} -V tls1.3:tls1.3 -Q
-          -I ${hasTrixie ? "mlkem768x25519,x25519" : "x25519"} ${bulk ? line`-g 640` : []}
+          -I ${hasTrixie ? "mlkem768x25519,x25519" : "x25519"} -u ${bulk ? line`-g 640` : []}
           ${clientCa === undefined ? [] : line`-r -r`}`
       }),
       retry: ["secp384r1", "x25519"]
@@ -197,10 +246,15 @@ export const rows: ReadonlyArray<Row> = [
       ...withoutAlpn,
       hybrid: hasTrixie,
       waits: true,
-      command: ({ hybrid, own, pki, port }) => ({
-        argv: line`${newest("tstclnt")} -h localhost -4 -p ${port} -d ${nssOf(pki.directory)} -V tls1.3:tls1.3
-          ${hybrid ? line`-I mlkem768x25519,x25519` : []} ${own === undefined ? [] : line`-n client`}`
-      }),
+      command: nssClient(),
+      again: {
+        ...thrice,
+        commands: (client, file) => {
+          writeFileSync(file, "GET\r\n\r\n")
+          return [nssClient("-u", "-L", "3", "-A", file)(client)]
+        },
+        shape: "request"
+      },
       retry: "secp384r1"
     }
   },
@@ -214,20 +268,22 @@ export const rows: ReadonlyArray<Row> = [
       // It writes 512 bytes at a time.
       bulk: "gives",
       everyAddress: true,
-      command: ({ clientCa, issued, port }) => ({
+      command: ({ clientCa, issued, port, repeatedly = false }) => ({
         argv: line`bssl-tool server -accept ${port} -cert ${issued.certFile} -key ${issued.keyFile}
-          ${clientCa === undefined ? [] : ["-require-any-client-cert"]}`
+          ${clientCa === undefined ? [] : ["-require-any-client-cert"]} ${repeatedly ? ["-loop"] : []}`
       }),
       retry: ["x448", "x25519"]
     },
     client: {
       ...pipe,
       bulk: "gives",
-      command: ({ ca, own, port }) => ({
-        argv: line`bssl-tool client -connect localhost:${port} -server-name localhost -root-certs ${ca.file}
-          -alpn-protos http/1.1 -grease -permute-extensions -min-version tls1.3
-          ${optional(own, ({ certFile, keyFile }) => line`-cert ${certFile} -key ${keyFile}`)}`
-      }),
+      command: boringClient,
+      again: {
+        ...thrice,
+        commands: threeRuns(boringClient, "-session-out", "-session-in"),
+        anywhere: true,
+        said: /Resumed session: yes/
+      },
       retry: "secp384r1"
     }
   },
@@ -243,9 +299,9 @@ export const rows: ReadonlyArray<Row> = [
       ends: "drop",
       bulk: false,
       everyAddress: true,
-      command: ({ clientCa, issued, port }) => ({
+      command: ({ clientCa, issued, port, repeatedly = false }) => ({
         argv: line`bssl-tool server -www -accept ${port} -cert ${issued.certFile} -key ${issued.keyFile}
-          ${clientCa === undefined ? [] : ["-require-any-client-cert"]}`
+          ${clientCa === undefined ? [] : ["-require-any-client-cert"]} ${repeatedly ? ["-loop"] : []}`
       }),
       retry: ["x448", "x25519"]
     }
@@ -257,7 +313,12 @@ export const rows: ReadonlyArray<Row> = [
     install: "min",
     server: { ...echo, command: program(wolf, "13", "29").server, retry: ["secp384r1", "x25519"] },
     // Its second hello has its extensions in another order.
-    client: { ...echo, command: program(wolf).client, retry: "secp384r1" }
+    client: {
+      ...echo,
+      command: program(wolf).client,
+      again: { ...program(wolf).again, keepsGroup: true, said: /resumed=1/ },
+      retry: "secp384r1"
+    }
   },
   {
     name: "Mbed TLS",
@@ -265,7 +326,7 @@ export const rows: ReadonlyArray<Row> = [
     pattern: /^Mbed TLS (\S+)/,
     install: "newer",
     server: { ...echo, command: program(mbed, "13", "29").server, retry: ["secp384r1", "x25519"] },
-    client: { ...echo, command: program(mbed).client, retry: "secp384r1" }
+    client: { ...echo, command: program(mbed).client, again: program(mbed).again, retry: "secp384r1" }
   },
   {
     name: "Botan",
@@ -291,11 +352,15 @@ export const rows: ReadonlyArray<Row> = [
       ...pipe,
       ...enough,
       hybrid: true,
-      command: ({ ca, own, port }) => ({
-        argv: line`${newer("botan")} tls_client localhost --port=${port} --trusted-cas=${ca.file}
-          --skip-system-cert-store --tls-version=1.3 --next-protocols=http/1.1
-          ${optional(own, ({ certFile, keyFile }) => line`--client-cert=${certFile} --client-cert-key=${keyFile}`)}`
-      }),
+      command: botanClient,
+      again: {
+        ...thrice,
+        commands: (client, file) => {
+          const { argv } = botanClient(client)
+          const command = { argv: line`${argv} --session-db=${file} --session-db-pass=of-a-test` }
+          return [command, command, command]
+        }
+      },
       retry: "secp384r1"
     }
   },
@@ -305,15 +370,41 @@ export const rows: ReadonlyArray<Row> = [
     pattern: /^(\d\S+)/,
     install: "min, with a JDK,",
     server: { ...echo, command: program(java(few), "TLSv1.3").server, retry: ["secp384r1", "x25519"] },
-    client: { ...echo, ...enough, command: program(java(), "TLSv1.3").client, retry: "secp384r1" }
+    client: {
+      ...echo,
+      ...enough,
+      command: program(java(), "TLSv1.3").client,
+      again: {
+        ...thrice,
+        commands: (client) => [program(java("-Dresume=2"), "TLSv1.3").client(client)],
+        said: /t=(\d+)[^]*t=\1\b/
+      },
+      retry: "secp384r1"
+    }
   },
   {
     name: "BouncyCastle",
     version: line`${java(bouncy)} version`,
     pattern: /Provider v(\S+)/,
     install: "min, with a JDK,",
-    server: { ...echo, command: program(java(bouncy, few), "TLSv1.3").server, retry: ["secp384r1", "x25519"] },
-    client: { ...echo, ...enough, command: program(java(bouncy), "TLSv1.3").client, retry: "secp384r1" }
+    // It has no resumption in TLS 1.3.
+    server: {
+      ...echo,
+      resumes: false,
+      command: program(java(bouncy, few), "TLSv1.3").server,
+      retry: ["secp384r1", "x25519"]
+    },
+    client: {
+      ...echo,
+      ...enough,
+      resumes: false,
+      command: program(java(bouncy), "TLSv1.3").client,
+      again: {
+        connections: 2,
+        commands: (client) => [program(java(bouncy, "-Dresume=1"), "TLSv1.3").client(client)]
+      },
+      retry: "secp384r1"
+    }
   },
   {
     name: "Erlang",
@@ -321,7 +412,15 @@ export const rows: ReadonlyArray<Row> = [
     pattern: /^(OTP .*)/,
     install: "min",
     server: { ...echo, command: program(erlang, "13", "x25519").server, retry: ["secp384r1", "x25519"] },
-    client: { ...echo, ...enough, command: program(erlang).client, retry: "secp384r1" }
+    client: {
+      ...echo,
+      ...enough,
+      command: program(erlang).client,
+      // It says how it would use tickets only when it has one: who heeds that gives it none (RFC 9846 §4.2.9).
+      resumes: false,
+      again: program(erlang).again,
+      retry: "secp384r1"
+    }
   },
   {
     name: "rustls (Deno)",
@@ -335,7 +434,13 @@ export const rows: ReadonlyArray<Row> = [
       command: program(denoPeer).server,
       retry: ["secp521r1", "x25519"]
     },
-    client: { ...echo, hybrid: true, command: program(denoPeer).client, retry: "secp384r1" }
+    client: {
+      ...echo,
+      hybrid: true,
+      command: program(denoPeer).client,
+      again: { ...program(denoPeer).again, shape: "request", keepsGroup: true },
+      retry: "secp384r1"
+    }
   },
   {
     name: "Go",
@@ -343,6 +448,12 @@ export const rows: ReadonlyArray<Row> = [
     pattern: /^go(\S+)/,
     install: "all",
     server: { ...echo, hybrid: true, command: program(go).server, retry: ["x448", "x25519"] },
-    client: { ...echo, hybrid: true, command: program(go).client, retry: "secp384r1" }
+    client: {
+      ...echo,
+      hybrid: true,
+      command: program(go).client,
+      again: { ...program(go).again, said: /resumed=true/ },
+      retry: "secp384r1"
+    }
   }
 ]

@@ -68,16 +68,7 @@ const preparations = new Map(
 const here = found.flatMap((row) => (row.found === undefined ? [] : { ...row, title: `${row.name} ${row.found}` }))
 console.log(`Peers: ${here.map(({ title }) => title).join(", ")}`)
 
-for (const absent of [
-  ...found.flatMap(({ found: version, install, name }) =>
-    version === undefined ? [`${name} (setup.sh ${install} brings it)`] : []
-  ),
-  ...here.flatMap(({ server, title }) =>
-    server?.everyAddress === true && !Peers.hasOwnNetwork
-      ? [`the server of ${title} (it binds every address, and no network of its own may be made here)`]
-      : []
-  )
-]) {
+for (const absent of Peers.absent(found)) {
   test(absent, (context) => Effect.sync(() => context.skip()))
 }
 

@@ -1,6 +1,7 @@
 // rustls peer (Deno.connectTls and Deno.listenTls are rustls). Either role echoes until close_notify.
 // client: deno run -A deno_peer.ts c PORT 13 ca.crt [chain.pem key]
 // server: deno run -A deno_peer.ts s PORT 13 chain.pem key       port 0 is any; the server says which
+// env RESUME=n: the client fetches a page n + 1 times instead; connectTls begins anew each time, fetch keeps sessions.
 // Deno chooses the version itself; the argument is there because the other peers have it.
 declare const Deno: any
 const [role, port, , ...files] = Deno.args
@@ -28,6 +29,14 @@ const echo = async (connection: any): Promise<boolean> => {
 if (role === "c") {
   const [ca, cert, key] = files
   const own = cert === undefined ? {} : { cert: read(cert), key: read(key) }
+  const resume = Deno.env.get("RESUME")
+  if (resume !== undefined) {
+    const client = Deno.createHttpClient({ caCerts: [read(ca)], http2: false, ...own })
+    for (let i = 0; i <= Number(resume); i++) {
+      console.log(`OK ${await (await fetch(`https://localhost:${port}/`, { client })).text()}`)
+    }
+    Deno.exit(0)
+  }
   const options = { hostname: "localhost", port: Number(port), caCerts: [read(ca)], alpnProtocols: ["http/1.1"], ...own }
   if (!(await echo(await Deno.connectTls(options)))) Deno.exit(1)
 } else {

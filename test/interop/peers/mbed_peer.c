@@ -1,7 +1,8 @@
 /* mbed TLS peer (2.28 and 3.6). build: cc -o mbed_peer mbed_peer.c -lmbedtls -lmbedx509 -lmbedcrypto
  * client: mbed_peer c PORT 12|13|any ca.crt [chain.pem key]
  * server: mbed_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
- * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points, 3.6 only */
+ * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points, 3.6 only;
+ * RESUME=n: the client connects n times more */
 #include <arpa/inet.h>
 #include <mbedtls/ctr_drbg.h>
 #include <mbedtls/entropy.h>
@@ -25,6 +26,8 @@ static int die(const char *w, int r) {
   printf("FAIL %s -0x%04x %s\n", w, -r, b);
   return 1;
 }
+static mbedtls_ssl_session session;
+static int has_session;
 /* What comes goes back, until close_notify. */
 static int echo(mbedtls_ssl_context *s) {
   static unsigned char buf[16384];
@@ -34,8 +37,11 @@ static int echo(mbedtls_ssl_context *s) {
     if (n == MBEDTLS_ERR_SSL_WANT_READ || n == MBEDTLS_ERR_SSL_WANT_WRITE)
       continue;
 #ifdef MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET
-    if (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+    if (n == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET) {
+      mbedtls_ssl_session_free(&session);
+      has_session = !mbedtls_ssl_get_session(s, &session);
       continue;
+    }
 #endif
     if (n == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY)
       break;
@@ -155,17 +161,28 @@ int main(int c, char **v) {
       echo(&s);
     }
   }
-  if ((r = mbedtls_net_connect(&f, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
-    return die("connect", r);
+#if MBEDTLS_VERSION_NUMBER >= 0x03060100
+  mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(&k, 1);
+#endif
   if ((r = mbedtls_ssl_setup(&s, &k)))
     return die("setup", r);
   mbedtls_ssl_set_hostname(&s, "localhost");
-  mbedtls_ssl_set_bio(&s, &f, mbedtls_net_send, mbedtls_net_recv, 0);
-  while ((r = mbedtls_ssl_handshake(&s)) == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
-    ;
-  if (r)
-    return die("handshake", r);
-  printf("OK %s %s alpn=%s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s),
-         mbedtls_ssl_get_alpn_protocol(&s) ? mbedtls_ssl_get_alpn_protocol(&s) : "");
-  return echo(&s);
+  for (int more = getenv("RESUME") ? atoi(getenv("RESUME")) : 0; more >= 0; more--) {
+    mbedtls_net_free(&f);
+    mbedtls_ssl_session_reset(&s);
+    if (has_session && (r = mbedtls_ssl_set_session(&s, &session)))
+      return die("session", r);
+    if ((r = mbedtls_net_connect(&f, "127.0.0.1", v[2], MBEDTLS_NET_PROTO_TCP)))
+      return die("connect", r);
+    mbedtls_ssl_set_bio(&s, &f, mbedtls_net_send, mbedtls_net_recv, 0);
+    while ((r = mbedtls_ssl_handshake(&s)) == MBEDTLS_ERR_SSL_WANT_READ || r == MBEDTLS_ERR_SSL_WANT_WRITE)
+      ;
+    if (r)
+      return die("handshake", r);
+    printf("OK %s %s alpn=%s\n", mbedtls_ssl_get_version(&s), mbedtls_ssl_get_ciphersuite(&s),
+           mbedtls_ssl_get_alpn_protocol(&s) ? mbedtls_ssl_get_alpn_protocol(&s) : "");
+    if ((r = echo(&s)))
+      return r;
+  }
+  return 0;
 }

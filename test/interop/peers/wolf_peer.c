@@ -1,7 +1,8 @@
 /* wolfSSL peer. build: cc -o wolf_peer wolf_peer.c -lwolfssl
  * client: wolf_peer c PORT 12|13|any ca.crt [chain.pem key]
  * server: wolf_peer s PORT 12|13|any chain.pem key [ca.crt: require a client certificate]
- * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points */
+ * Port 0 is any; the server says which. Either role echoes until close_notify. env GROUPS=29,23: code points;
+ * RESUME=n: the client connects n times more */
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -124,22 +125,33 @@ int main(int c, char **v) {
     wolfSSL_CTX_use_certificate_chain_file(x, v[5]);
     wolfSSL_CTX_use_PrivateKey_file(x, v[6], SSL_FILETYPE_PEM);
   }
-  int f = socket(AF_INET, SOCK_STREAM, 0);
-  if (connect(f, (void *)&a, sizeof a)) {
-    perror("connect");
-    return 1;
-  }
-  WOLFSSL *s = wolfSSL_new(x);
-  wolfSSL_set_fd(s, f);
+  WOLFSSL_SESSION *session = 0;
+  for (int more = getenv("RESUME") ? atoi(getenv("RESUME")) : 0; more >= 0; more--) {
+    int f = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(f, (void *)&a, sizeof a)) {
+      perror("connect");
+      return 1;
+    }
+    WOLFSSL *s = wolfSSL_new(x);
+    wolfSSL_set_fd(s, f);
 #ifdef HAVE_SNI
-  wolfSSL_UseSNI(s, WOLFSSL_SNI_HOST_NAME, "localhost", 9);
+    wolfSSL_UseSNI(s, WOLFSSL_SNI_HOST_NAME, "localhost", 9);
 #endif
 #ifdef HAVE_ALPN
-  wolfSSL_UseALPN(s, "http/1.1", 8, WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
+    wolfSSL_UseALPN(s, "http/1.1", 8, WOLFSSL_ALPN_CONTINUE_ON_MISMATCH);
 #endif
-  wolfSSL_check_domain_name(s, "localhost");
-  if ((r = wolfSSL_connect(s)) != 1)
-    return die("connect", s, r);
-  printf("OK %s %s alpn=%s\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s), alpn(s));
-  return echo(s);
+    wolfSSL_check_domain_name(s, "localhost");
+    if (session && wolfSSL_set_session(s, session) != 1)
+      return die("session", s, 0);
+    if ((r = wolfSSL_connect(s)) != 1)
+      return die("connect", s, r);
+    printf("OK %s %s alpn=%s resumed=%d\n", wolfSSL_get_version(s), wolfSSL_get_cipher(s), alpn(s),
+           wolfSSL_session_reused(s));
+    if (echo(s))
+      return 1;
+    session = wolfSSL_get1_session(s);
+    wolfSSL_free(s);
+    close(f);
+  }
+  return 0;
 }
