@@ -1,7 +1,7 @@
 /** Wireshark reads a captured connection with our key log: what we logged is what was used, and the wire is as we say. */
 import { assert } from "@effect/vitest"
 import { Effect } from "effect"
-import type { TlsConnection } from "effect-tls"
+import { SessionCache, type TlsConnection } from "effect-tls"
 import { spawnSync } from "node:child_process"
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
@@ -128,6 +128,36 @@ describe.skipIf(!mayCapture || OpenSsl.system.missing)(`${["tshark", tshark].joi
         assert.deepStrictEqual(types, [...handshake, keyUpdate])
         assert.deepStrictEqual(uris, ["/for-our-eyes-only"])
         assert.deepStrictEqual(codes, ["200"])
+      })
+    ))
+
+  test("decrypts sessions that are resumed", () =>
+    Ours.keyLogged((keyLog) =>
+      Effect.gen(function* () {
+        const { root, server } = certs()
+        const peer = yield* OpenSsl.server(server.p256, ["-tls1_3", "-rev", "-groups", "P-384"])
+        const cache = yield* SessionCache.make()
+        const visit = Effect.scoped(
+          Effect.gen(function* () {
+            const connection = yield* Ours.connect(peer.port, {
+              sessions: { cache },
+              trust: { anchors: root.p256.pem }
+            })
+            yield* connection.write(Ours.bytes(request))
+            yield* connection.end
+            yield* Ours.readAll(connection)
+            return connection.info.resumed
+          })
+        )
+        assert.isFalse(yield* visit)
+        const { types, uris } = yield* captured(
+          "resumed",
+          peer.port,
+          keyLog,
+          Effect.map(visit, (resumed) => assert.isTrue(resumed))
+        )
+        assert.deepStrictEqual(types, [1, 2, 1, 2, 8, 20, 20, 4])
+        assert.deepStrictEqual(uris, ["/for-our-eyes-only"])
       })
     ))
 })
