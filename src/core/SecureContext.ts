@@ -331,6 +331,41 @@ export const withIdentityResolver: {
 } = dual(2, (self: SecureContext, resolveIdentity: IdentityResolver) => merge(self, { ...empty, resolveIdentity }))
 
 /**
+ * The context with a function that chooses the application protocol, in place of the first of `protocol.alpn` that is
+ * offered.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withAlpnSelector: {
+  (select: AlpnSelector): (self: SecureContext) => SecureContext
+  (self: SecureContext, select: AlpnSelector): SecureContext
+} = dual(2, (self: SecureContext, selectAlpn: AlpnSelector) => merge(self, { ...empty, selectAlpn }))
+
+/**
+ * The context with a function that finds what a server goes by for a name, in place of one there was: of `NameLookup`
+ * for instance. `ServerNameSelection.select` adds names to those there are.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withContextSelector: {
+  (select: ContextSelector): (self: SecureContext) => SecureContext
+  (self: SecureContext, select: ContextSelector): SecureContext
+} = dual(2, (self: SecureContext, selectContext: ContextSelector) => merge(self, { ...empty, selectContext }))
+
+/**
+ * The context with a function that finds the OCSP response to staple.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const withOcspResponder: {
+  (respond: OcspResponder): (self: SecureContext) => SecureContext
+  (self: SecureContext, respond: OcspResponder): SecureContext
+} = dual(2, (self: SecureContext, ocspResponse: OcspResponder) => merge(self, { ...empty, ocspResponse }))
+
+/**
  * @since 0.1.0
  * @category guards
  */

@@ -27,6 +27,7 @@ import * as Option from "effect/Option"
 import * as ServerName from "../schema/ServerName.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import type { ContextSelector, SecureContext } from "./SecureContext.ts"
+import * as SecureContexts from "./SecureContext.ts"
 
 interface Entry {
   readonly context: SecureContext
@@ -137,7 +138,7 @@ export const select: {
         return table.otherwise === undefined ? Exit.succeed(Option.none()) : table.otherwise(serverName, hello)
       }
       tables.set(selectContext, table)
-      return { ...self, selectContext }
+      return SecureContexts.withContextSelector(self, selectContext)
     })
 )
 

@@ -266,10 +266,9 @@ const build = Effect.fnUntraced(function* (
     }),
     NodeIdentity.atPaths(nodeName)
   )
-  const own = {
-    ...identities.reduce(SecureContexts.withIdentity, made),
-    ...(SNICallback === undefined ? {} : { selectContext: contextSelectorOf(SNICallback) })
-  }
+  const shown = identities.reduce(SecureContexts.withIdentity, made)
+  const own =
+    SNICallback === undefined ? shown : SecureContexts.withContextSelector(shown, contextSelectorOf(SNICallback))
   const context = SecureContexts.merge(base, own)
   return verifier === undefined ? context : { ...context, trust: decidedBy(verifier, context.trust) }
 })

@@ -212,7 +212,7 @@ describe("what holds for a fiber", () => {
   })
 
   it("a call's application protocols take the place of all that the context says of them, and are checked", () => {
-    const selecting = { ...SecureContexts.empty, selectAlpn: () => Effect.succeedNone }
+    const selecting = SecureContexts.withAlpnSelector(SecureContexts.empty, () => Effect.succeedNone)
     const acquire = (alpn: ReadonlyArray<string>) =>
       Effect.scoped(Effect.flatMap(Effect.scope, (scope) => CallContext.acquireIn({ context: selecting, alpn }, scope)))
     assert.isUndefined(Effect.runSync(acquire(["h2"])).selectAlpn)

@@ -285,7 +285,7 @@ describe("what a lookup is for", () => {
           SecureContexts.empty,
           NameLookup.identityResolver(found, { unnamed: others.identities })
         ),
-        { ...others, selectContext: NameLookup.contextSelector(contexts) }
+        SecureContexts.withContextSelector(others, NameLookup.contextSelector(contexts))
       ]
       for (const server of servers) {
         const shown = (serverName: string) =>

@@ -213,13 +213,11 @@ describe("what a selected context decides", () => {
     Effect.gen(function* () {
       const base = yield* harness.serverContext()
       const late = named("late")
-      const server: SecureContext = {
-        ...base,
-        selectContext: (name) =>
-          Option.isSome(name) && name.value.toString() === "broken.test"
-            ? Effect.fail("out of order")
-            : Effect.as(Effect.yieldNow(), Option.some(late))
-      }
+      const server = SecureContexts.withContextSelector(base, (name) =>
+        Option.isSome(name) && name.value.toString() === "broken.test"
+          ? Effect.fail("out of order")
+          : Effect.as(Effect.yieldNow(), Option.some(late))
+      )
       assert.strictEqual(yield* shownFor(server, "slow.test"), "late")
       assert.match(yield* shownFor(server, "broken.test"), /internal_error/)
     })
