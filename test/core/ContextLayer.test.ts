@@ -196,47 +196,24 @@ describe("what holds for a fiber", () => {
     }).pipe(Effect.provide(harness.layer))
   )
 
-  it("is merged once for calls that say the same, so that it is resolved once", () => {
-    const current = SecureContexts.withAlpn(SecureContexts.empty, ["h2"])
-    const said = SecureContexts.withProtocol(SecureContexts.empty, { maxFragment: 100 })
-    const acquire = (alpn?: ReadonlyArray<string>) =>
-      Effect.runSync(
-        Effect.scoped(
-          Effect.flatMap(Effect.scope, (scope) => CallContext.acquireIn({ context: said, alpn }, scope))
-        ).pipe(Effect.provideService(CallContext.CurrentContext, current))
-      )
-    assert.strictEqual(acquire(), acquire())
-    assert.strictEqual(acquire(["a"]), acquire(["a"]))
-    assert.deepStrictEqual(acquire(["a"]).protocol, { maxFragment: 100, alpn: ["a"] })
-    assert.deepStrictEqual(acquire().protocol, { maxFragment: 100, alpn: ["h2"] })
-  })
-
-  it("a call's application protocols take the place of all that the context says of them, and are checked", () => {
-    const selecting = SecureContexts.withAlpnSelector(SecureContexts.empty, () => Effect.succeedNone)
-    const acquire = (alpn: ReadonlyArray<string>) =>
-      Effect.scoped(Effect.flatMap(Effect.scope, (scope) => CallContext.acquireIn({ context: selecting, alpn }, scope)))
-    assert.isUndefined(Effect.runSync(acquire(["h2"])).selectAlpn)
-    const error = Effect.runSync(Effect.flip(acquire(["h2", ""])))
-    assert.strictEqual(error.issues[0].path, "alpn[1]")
-  })
-
-  it.scoped("they hold for every name, whatever the context says that is selected for it", () =>
-    Effect.gen(function* () {
-      const named = yield* harness.serverContext({ protocol: { alpn: ["http/1.1"] } })
-      const others = yield* harness.serverContext()
-      const atOnce = yield* ServerNameSelection.select(others, [["localhost", named]])
-      const later = {
-        ...others,
-        selectContext: () =>
-          Effect.as(Effect.yieldNow(), Option.some({ ...named, selectAlpn: () => Effect.succeedNone }))
-      }
-      const client = yield* harness.context({ protocol: { alpn: ["http/1.1", "h2"] } })
-      for (const server of [atOnce, later]) {
-        const [clientEnd, serverEnd] = yield* MemoryTransport.pair()
-        const accepting = yield* Effect.fork(TlsServer.over(serverEnd, { context: server, alpn: ["h2"] }))
-        yield* TlsClient.over(clientEnd, { context: client, serverName: "localhost" })
-        assertSome((yield* Fiber.join(accepting)).info.alpn, "h2")
-      }
-    }).pipe(Effect.provide(harness.layer))
+  it.scoped(
+    "a call's application protocols hold for every name, whatever the context says that is selected for it",
+    () =>
+      Effect.gen(function* () {
+        const named = yield* harness.serverContext({ protocol: { alpn: ["http/1.1"] } })
+        const others = yield* harness.serverContext()
+        const atOnce = yield* ServerNameSelection.select(others, [["localhost", named]])
+        const choosing = SecureContexts.withAlpnSelector(named, () => Effect.succeedNone)
+        const later = SecureContexts.withContextSelector(others, () =>
+          Effect.as(Effect.yieldNow(), Option.some(choosing))
+        )
+        const client = yield* harness.context({ protocol: { alpn: ["http/1.1", "h2"] } })
+        for (const server of [atOnce, later]) {
+          const [clientEnd, serverEnd] = yield* MemoryTransport.pair()
+          const accepting = yield* Effect.fork(TlsServer.over(serverEnd, { context: server, alpn: ["h2"] }))
+          yield* TlsClient.over(clientEnd, { context: client, serverName: "localhost" })
+          assertSome((yield* Fiber.join(accepting)).info.alpn, "h2")
+        }
+      }).pipe(Effect.provide(harness.layer))
   )
 })

@@ -1,4 +1,4 @@
-/** Contexts: what is accepted, what is refused and with which words, how they merge, what a provider lacks. */
+/** Contexts: what is accepted, what is refused and with which words, what comes of them, what a provider lacks. */
 import { generateKeyPairSync } from "node:crypto"
 import { inspect } from "node:util"
 import { assert, describe, it } from "@effect/vitest"
@@ -457,103 +457,12 @@ describe("what is refused", () => {
 
 // ---------------------------------------------------------------------------------------------------------------------
 
-describe("merge", () => {
-  /** What a context says, without its identity as a value. */
-  const said = ({
-    identities: own,
-    protocol: says,
-    resolveIdentity,
-    selectAlpn,
-    trust
-  }: SecureContext.SecureContext) => ({
-    own,
-    says,
-    resolveIdentity,
-    selectAlpn,
-    trust
-  })
-  const resolveA = () => Effect.succeed([])
-  const resolveB = () => Effect.succeed([])
-  const samples = Promise.all(
-    [
-      {},
-      { protocol: { alpn: ["h2"], limits: { extensions: 7 } } },
-      { protocol: { alpn: [], cipherSuites: ["TLS_AES_256_GCM_SHA384"], limits: { extensions: 8, warnings: 1 } } },
-      { protocol: { limits: { warnings: 2 }, maxFragment: 100 }, identity: server.options },
-      { identity: [other.options, issued.options], resolveIdentity: resolveA },
-      { resolveIdentity: resolveB, trust: { anchors: authority.certificatePem, clientAuthentication: "require" } },
-      { trust: { verifier: harness.verifier(), clientAuthentication: "none" } },
-      { selectAlpn: () => Effect.succeedNone, trust: { announceAuthorities: true } }
-    ].map((options) => accepted(options))
-  )
-
-  it("is associative", async () => {
-    const all = await samples
-    for (const a of all) {
-      for (const b of all) {
-        for (const c of all) {
-          assert.deepStrictEqual(
-            said(SecureContext.merge(SecureContext.merge(a, b), c)),
-            said(SecureContext.merge(a, SecureContext.merge(b, c)))
-          )
-        }
-      }
+describe("isSecureContext", () => {
+  it("knows a context from what only looks like one", async () => {
+    assert.isTrue(SecureContext.isSecureContext(await accepted({})))
+    for (const u of [{ protocol: {} }, null, undefined, "context", () => 1]) {
+      assert.isFalse(SecureContext.isSecureContext(u))
     }
-  })
-
-  it("has an identity", async () => {
-    for (const a of await samples) {
-      assert.deepStrictEqual(said(SecureContext.merge(a, SecureContext.empty)), said(a))
-      assert.deepStrictEqual(said(SecureContext.merge(SecureContext.empty, a)), said(a))
-    }
-  })
-
-  it("lets the last one win, field by field and limit by limit", async () => {
-    const all = await samples
-    const merged = all.reduce((a, b) => SecureContext.merge(a, b))
-    assert.deepStrictEqual(merged.protocol, {
-      alpn: [],
-      cipherSuites: ["TLS_AES_256_GCM_SHA384"],
-      maxFragment: 100,
-      limits: { extensions: 8, warnings: 2 }
-    })
-    assert.strictEqual(merged.resolveIdentity, resolveB)
-    assert.strictEqual(merged.trust.clientAuthentication, "none")
-    assert.isTrue(merged.trust.announceAuthorities)
-    assert.lengthOf(merged.trust.anchors!.anchors, 1)
-  })
-
-  it("accumulates identities, in order", async () => {
-    const merged = (await samples).reduce((a, b) => SecureContext.merge(a, b))
-    assert.deepStrictEqual(
-      merged.identities.map(({ certificateChain }) => certificateChain[0].subject.toString()),
-      ["CN=localhost", "CN=other.example", "CN=issued.example"]
-    )
-  })
-
-  it("changes neither side, and comes data-last", async () => {
-    const [, a, b] = await samples
-    const before = [said(a!), said(b!)].map((says) => JSON.stringify(says))
-    const merged = a!.pipe(SecureContext.merge(b!))
-    assert.deepStrictEqual(said(merged), said(SecureContext.merge(a!, b!)))
-    assert.deepStrictEqual(
-      [said(a!), said(b!)].map((says) => JSON.stringify(says)),
-      before
-    )
-  })
-
-  it("withProtocol, withVerifier and withIdentity say one thing more", async () => {
-    const verifier = harness.verifier()
-    const context = (await accepted({ protocol: { alpn: ["h2"] }, identity: server.options })).pipe(
-      SecureContext.withProtocol({ maxFragment: 512 }),
-      SecureContext.withVerifier(verifier),
-      SecureContext.withIdentity(other.identity)
-    )
-    assert.deepStrictEqual(context.protocol, { alpn: ["h2"], maxFragment: 512 })
-    assert.strictEqual(resolved(context, "client").verifier, verifier)
-    assert.lengthOf(context.identities, 2)
-    assert.isTrue(SecureContext.isSecureContext(context))
-    assert.isFalse(SecureContext.isSecureContext({ protocol: {} }))
   })
 })
 

@@ -3,8 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { assertNone, assertSome } from "@effect/vitest/utils"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
+import * as FastCheck from "effect/FastCheck"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
+import * as Struct from "effect/Struct"
 import type { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
 import type { SecureContext } from "../../src/core/SecureContext.ts"
@@ -147,6 +149,80 @@ describe("selecting by name", () => {
       Either.flip(SecureContexts.empty.pipe(ServerNameSelection.select([["a.test", SecureContexts.empty]])))
     )
     assert.strictEqual(error.message, 'names[0]: there is no identity for "a.test"')
+  })
+})
+
+describe("the laws of selecting", () => {
+  const label = FastCheck.constantFrom("a", "www")
+  const anyCase = (name: string) =>
+    FastCheck.infiniteStream(FastCheck.boolean()).map((upper) =>
+      [...name].map((letter) => (upper.next().value ? letter.toUpperCase() : letter)).join("")
+    )
+  const name = FastCheck.array(label, { minLength: 1, maxLength: 3 })
+    .map((labels) => labels.join("."))
+    .chain(anyCase)
+  const pattern = FastCheck.tuple(FastCheck.boolean(), name).map(([wildcard, rest]) => (wildcard ? `*.${rest}` : rest))
+  /** Each name with a context of its own. */
+  const table = FastCheck.array(
+    pattern.map((each) => [each, SecureContexts.withAlpn(SecureContexts.empty, [each])] as const),
+    { maxLength: 12 }
+  )
+  const base = SecureContexts.withIdentity(SecureContexts.empty, identities.server.identity)
+  const hello = {} as Parameters<NonNullable<SecureContext["selectContext"]>>[1]
+
+  const found = (server: SecureContext, asked: string) =>
+    Option.getOrUndefined(
+      Effect.runSync(Effect.orDie(server.selectContext!(ServerName.parse(asked).pipe(Option.getRight), hello)))
+    )
+
+  /** A walk through the whole table, from its end. */
+  const walk = (names: ReadonlyArray<readonly [string, SecureContext]>, asked: string) => {
+    const lower = asked.toLowerCase()
+    const fits = ([each]: readonly [string, SecureContext]) =>
+      each.startsWith("*.")
+        ? lower.split(".").length === each.split(".").length && lower.endsWith(each.slice(1).toLowerCase())
+        : lower === each.toLowerCase()
+    return [...names].reverse().find(fits)?.[1]
+  }
+
+  it.prop(
+    "the last one added wins, exact or wildcard, in any case",
+    [table, FastCheck.array(name)],
+    ([names, asked]) => {
+      const server = select(base, names)
+      for (const each of asked) assert.strictEqual(found(server, each), walk(names, each), each)
+    }
+  )
+
+  it("what is asked for is found often, and often not, without which the law would say little", () => {
+    const samples = FastCheck.sample(FastCheck.tuple(table, name), 1000)
+    const hits = samples.filter(([names, asked]) => walk(names, asked) !== undefined).length
+    assert.isAbove(hits, 100)
+    assert.isBelow(hits, 900)
+  })
+
+  it.prop("case does not matter", [table, name], ([names, asked]) => {
+    const server = select(base, names)
+    const upper = select(
+      base,
+      names.map(([each, context]) => [each.toUpperCase(), context] as const)
+    )
+    for (const each of [asked, asked.toLowerCase(), asked.toUpperCase()]) {
+      assert.strictEqual(found(server, each), found(server, asked))
+      assert.strictEqual(found(upper, each), found(server, asked))
+    }
+  })
+
+  it.prop("selecting again adds to the end of the table", [table, table, name], ([first, second, asked]) =>
+    assert.strictEqual(
+      found(select(select(base, first), second), asked),
+      found(select(base, [...first, ...second]), asked)
+    )
+  )
+
+  it.prop("leaves all else as it was", [table], ([names]) => {
+    const others = (context: SecureContext) => Struct.omit(context, "pipe", "selectContext")
+    assert.deepStrictEqual(others(select(base, names)), others(base))
   })
 })
 
