@@ -7,7 +7,6 @@ import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Arr from "effect/Array"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
-import * as FiberRef from "effect/FiberRef"
 import type * as Scope from "effect/Scope"
 import type { Certificate } from "../schema/Certificate.ts"
 import * as Certificates from "../schema/Certificate.ts"
@@ -222,10 +221,8 @@ const fromPkcs12 = Effect.fnUntraced(function* (
   )
 })
 
-const noteExpiry = (identities: ReadonlyArray<Loaded>): Effect.Effect<void> =>
-  Effect.map(FiberRef.get(FiberRef.currentMetricLabels), (labels) => {
-    for (const { certificateChain } of identities) TlsMetrics.unsafeIdentity(certificateChain[0], labels)
-  })
+const noteExpiry = (identities: ReadonlyArray<Loaded>): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.forEach(identities, ({ certificateChain }) => TlsMetrics.identity(certificateChain[0]), { discard: true })
 
 /**
  * The identities that options describe: one of a chain and a key, of a bundle as many as it has. `path` is the option

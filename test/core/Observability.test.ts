@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Metric from "effect/Metric"
+import * as MetricLabel from "effect/MetricLabel"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
@@ -19,6 +20,7 @@ import * as TlsMetrics from "../../src/core/TlsMetrics.ts"
 import * as TlsServer from "../../src/core/TlsServer.ts"
 import type { Transport } from "../../src/core/Transport.ts"
 import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
+import * as NodeSecureContext from "../../src/layers/NodeSecureContext.ts"
 import * as Endpoint from "../../src/schema/Endpoint.ts"
 import { CertificateError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
@@ -88,20 +90,120 @@ describe("metrics", () => {
     }).pipe(Effect.scoped, Effect.provide(harness.layer))
   )
 
-  scoped("have the expiry of each identity", () =>
-    Effect.gen(function* () {
-      const [whole, alone] = ["whole.test", "alone.test"].map((subject) => identities.makeSync({ subject }))
-      yield* labelled("expiry", SecureContexts.make({ identity: whole!.options }))
-      yield* labelled("expiry", Identities.make(alone!.options))
-      for (const subject of ["CN=whole.test", "CN=alone.test"]) {
-        const { value } = yield* TlsMetrics.certificateExpiry.pipe(
-          Metric.tagged("subject", subject),
-          Metric.tagged("key", "P-256"),
-          Metric.tagged("test", "expiry"),
-          Metric.value
+  const never = Date.UTC(9999, 11, 31, 23, 59, 59) / 1000
+  const expiryOf = (subject: string, key = "P-256") =>
+    TlsMetrics.certificateExpiry.pipe(
+      Metric.tagged("subject", `CN=${subject}`),
+      Metric.tagged("key", key),
+      Metric.tagged("test", "expiry"),
+      Metric.value,
+      Effect.map(({ value }) => value)
+    )
+  const expiry = Date.UTC(2040, 0, 1) / 1000
+
+  for (const [how, load] of [
+    ["of a context", (options) => SecureContexts.make({ identity: options })],
+    ["made by itself", Identities.make],
+    [
+      "of Node's options",
+      (options) => NodeSecureContext.fromNode({ cert: options.certificateChain, key: options.privateKey })
+    ]
+  ] satisfies ReadonlyArray<
+    readonly [
+      string,
+      (options: identities.Made["options"]) => Effect.Effect<unknown, unknown, CryptoProvider | Scope.Scope>
+    ]
+  >) {
+    scoped(`have the expiry of each identity, as long as it is held: one ${how}`, () =>
+      Effect.gen(function* () {
+        const subject = `expiry ${how}`
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* labelled<unknown, unknown, CryptoProvider | Scope.Scope>(
+              "expiry",
+              load(identities.makeSync({ subject }).options)
+            )
+            assert.strictEqual(yield* expiryOf(subject), expiry)
+          })
         )
-        assert.strictEqual(value, Date.UTC(2040, 0, 1) / 1000)
+        assert.strictEqual(yield* expiryOf(subject), never)
+      })
+    )
+  }
+
+  scoped("show the newest of those with one subject and kind of key", () =>
+    Effect.gen(function* () {
+      const subject = "renewed.test"
+      const { certificate } = identities.makeSync({ subject })
+      // The same names and key, for longer.
+      const renewed = { ...certificate, notAfter: new Date(Date.UTC(2041, 0, 1)) } as typeof certificate
+      const other = identities.makeSync({ subject, key: { _tag: "Ed25519" } }).certificate
+      const [first, second] = [yield* Scope.make(), yield* Scope.make()]
+      const load = (one: typeof certificate, scope: Scope.Scope) =>
+        labelled("expiry", Scope.extend(TlsMetrics.identity(one), scope))
+      yield* load(certificate, first)
+      yield* load(renewed, second)
+      yield* labelled("expiry", TlsMetrics.identity(other))
+      assert.strictEqual(yield* expiryOf(subject), Date.UTC(2041, 0, 1) / 1000)
+      // As when a reload fails after its load.
+      yield* Scope.close(second, Exit.void)
+      assert.strictEqual(yield* expiryOf(subject), expiry)
+      yield* Scope.close(first, Exit.void)
+      assert.strictEqual(yield* expiryOf(subject), never)
+      assert.strictEqual(yield* expiryOf(subject, "Ed25519"), expiry)
+    })
+  )
+
+  it("find what they count in once, not at every handshake", () => {
+    const labels = () => [MetricLabel.make("test", "lookups"), MetricLabel.make("zone", "b")]
+    const handshake = (own: ReadonlyArray<MetricLabel.MetricLabel>) => {
+      TlsMetrics.unsafeEstablished("server", "TLSv1.3", 0.002, own)
+      TlsMetrics.unsafeClosed("server", own)
+    }
+    handshake([])
+    handshake(labels())
+    const registry = Metric.globalMetricRegistry
+    const get = registry.get.bind(registry)
+    let lookups = 0
+    registry.get = ((key: Parameters<typeof get>[0]) => {
+      lookups++
+      return get(key)
+    }) as typeof get
+    try {
+      for (let i = 0; i < 10; i++) {
+        handshake([])
+        handshake(labels())
       }
+      assert.strictEqual(lookups, 0)
+      handshake([MetricLabel.make("test", "other lookups")])
+      assert.strictEqual(lookups, 3)
+    } finally {
+      delete (registry as Partial<typeof registry>).get
+    }
+  })
+
+  scoped("labels that look alike when they are put together are not the same", () =>
+    Effect.gen(function* () {
+      for (const [key, value] of [
+        ["a", "1:b"],
+        ["a1:", "b"],
+        ["a", "1:b"]
+      ] as const) {
+        yield* Effect.tagMetrics(harness.connected(), { test: "alike", [key]: value })
+      }
+      const count = (key: string, value: string) =>
+        TlsMetrics.openConnections.pipe(
+          Metric.taggedWithLabels(
+            [
+              ["side", "client"],
+              ["test", "alike"],
+              [key, value]
+            ].map(([k, v]) => MetricLabel.make(k!, v!))
+          ),
+          Metric.value,
+          Effect.map((state) => state.value)
+        )
+      assert.deepStrictEqual([yield* count("a", "1:b"), yield* count("a1:", "b")], [2, 1])
     })
   )
 })
