@@ -13,9 +13,17 @@ import * as LoopDelay from "./LoopDelay.ts"
 import type { Comparison, Measure, Scale } from "./Measure.ts"
 import { compare } from "./Measure.ts"
 import * as Memory from "./Memory.ts"
+import * as Observation from "./Observation.ts"
 import * as Pki from "./Pki.ts"
 
-const measures = [...Handshakes.measures, ...Bulk.measures, ...Memory.measures, ...LoopDelay.measures, ...Pki.measures]
+const measures = [
+  ...Handshakes.measures,
+  ...Bulk.measures,
+  ...Memory.measures,
+  ...LoopDelay.measures,
+  ...Observation.measures,
+  ...Pki.measures
+]
 
 const whole: Scale = {
   warmUp: 3,
@@ -68,12 +76,14 @@ const row = (...[name, ours, theirs, unit, ratio, middle, aim]: ReadonlyArray<st
 
 const figure = (value: number): string => value.toFixed(value < 100 ? 1 : 0)
 
+const share = (value: number): string => value.toFixed(value < 0.1 ? 4 : 2)
+
 const print = ({ aim, name, unit }: Measure, { high, low, ours, ratio, theirs }: Comparison): void => {
   const reached = "least" in aim ? ratio >= aim.least : ratio <= aim.most
   const goal = "least" in aim ? `≥ ${aim.least}` : `≤ ${aim.most}`
   const verdict = options.quick ? "" : `${goal} ${reached ? "✓" : "✗"}`
-  const middle = `${low.toFixed(2)}–${high.toFixed(2)}`
-  console.log(row(name, figure(ours), figure(theirs), unit, ratio.toFixed(2), middle, verdict))
+  const middle = `${share(low)}–${share(high)}`
+  console.log(row(name, figure(ours), figure(theirs), unit, share(ratio), middle, verdict))
 }
 
 const bench = {
