@@ -138,6 +138,7 @@ const version = form('"TLSv1.3", "TLSv1.2", "TLSv1.1" or "TLSv1"', (u) =>
 /** What was found instead, and never what is in it: it may be a secret. */
 const described = (u: unknown): string => {
   if (u === "") return "an empty text"
+  if (u === null || u === undefined) return String(u)
   if (typeof u === "number" || typeof u === "boolean") return String(u)
   if (Array.isArray(u)) return u.length === 0 ? "an empty list" : "a list"
   if (ArrayBuffer.isView(u)) return "bytes"
@@ -158,6 +159,10 @@ const unlessFalse =
   (why: string): Refuse =>
   (value) =>
     value === false ? undefined : why
+const unlessEmpty =
+  (why: string): Refuse =>
+  (value) =>
+    Array.isArray(value) && value.length === 0 ? undefined : why
 const unlessTrue =
   (why: string): Refuse =>
   (value) =>
@@ -231,20 +236,28 @@ const refuseContext: Refuse = (value) =>
 // The table
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** `connection` are options of one connection, which a context has no place for. */
+/**
+ * `connection` are options of one connection, which a context has no place for; `server` are those that a client's
+ * connection would have no use for.
+ */
 interface Field extends Form {
-  readonly of: "context" | "connection"
+  readonly of: "context" | "server" | "connection"
   readonly refuse: Refuse | undefined
 }
 
 const context = (what: Form, refuse?: Refuse): Field => ({ of: "context", ...what, refuse })
+const server = (what: Form, refuse?: Refuse): Field => ({ of: "server", ...what, refuse })
 const connection = (what: Form, refuse?: Refuse): Field => ({ of: "connection", ...what, refuse })
 
-const fields: Readonly<Record<string, Field>> = {
+const fields = {
   // tls.createSecureContext
   allowPartialTrustChain: context(boolean),
   ca: context(listOf(certificates)),
   cert: context(listOf(certificates)),
+  certificateCompression: context(
+    anything,
+    unlessEmpty("certificates are not compressed (RFC 8879): leave it out, or give an empty list")
+  ),
   ciphers: context(text),
   clientCertEngine: context(anything, noEngine),
   crl: context(listOf(certificates)),
@@ -274,11 +287,11 @@ const fields: Readonly<Record<string, Field>> = {
   sigalgs: context(text),
   ticketKeys: context(anything, noSessions),
   // Of connections and servers, yet a matter of the context
-  ALPNCallback: context(fn),
+  ALPNCallback: server(fn),
   ALPNProtocols: context(
     listOf(form("a protocol: text or bytes, or one sequence of bytes with their lengths", isData))
   ),
-  SNICallback: context(fn),
+  SNICallback: server(fn),
   checkServerIdentity: context(fn),
   handshakeTimeout: context(form("milliseconds, more than zero", (u) => Number.isFinite(u) && (u as number) > 0)),
   // There are finite fields by `ecdhCurve` only, with which it is compared.
@@ -296,7 +309,12 @@ const fields: Readonly<Record<string, Field>> = {
   // tls.connect
   host: connection(someText),
   path: connection(someText),
-  port: connection(form("a port from 0 to 65535", (u) => /^\d{1,5}$/.test(String(u)) && Number(u) <= 65_535)),
+  port: connection(
+    form(
+      "a port from 0 to 65535",
+      (u) => (typeof u === "number" || typeof u === "string") && /^\d{1,5}$/.test(String(u)) && Number(u) <= 65_535
+    )
+  ),
   servername: connection(text),
   session: connection(anything, noSessions),
   socket: connection(
@@ -315,6 +333,11 @@ const fields: Readonly<Record<string, Field>> = {
   hints: connection(number, givenSocket),
   autoSelectFamily: connection(boolean, givenSocket),
   autoSelectFamilyAttemptTimeout: connection(number, givenSocket),
+  typeOfService: connection(number, givenSocket),
+  fd: connection(anything, givenSocket),
+  handle: connection(anything, givenSocket),
+  readable: connection(boolean, unlessTrue("a connection is read and written: true, or nothing")),
+  writable: connection(boolean, unlessTrue("a connection is read and written: true, or nothing")),
   // net.createServer, and sockets in general
   allowHalfOpen: context(
     boolean,
@@ -330,7 +353,10 @@ const fields: Readonly<Record<string, Field>> = {
   // new tls.TLSSocket
   isServer: context(boolean, always("`TlsClient.over` and `TlsServer.over` run TLS over a stream that is open")),
   server: context(anything, always("`TlsServer.over` runs TLS over a stream that is open"))
-}
+} satisfies Readonly<Record<string, Field>>
+
+const fieldOf = (name: string): Field | undefined =>
+  Object.hasOwn(fields, name) ? (fields as Readonly<Record<string, Field>>)[name] : undefined
 
 /** What is wrong with the form of a value, with the path of the part that is wrong. */
 const misformed = (name: string, value: unknown, { expected, is, isList }: Form): ReadonlyArray<ConfigIssue> => {
@@ -350,22 +376,45 @@ const misformed = (name: string, value: unknown, { expected, is, isList }: Form)
 }
 
 /**
+ * Node reads options by name: also those that come from a prototype, be it another object of options or a class. What
+ * every object inherits nobody has said.
+ */
+const namesIn = (options: object): ReadonlySet<string> =>
+  new Set([...Object.keys(options), ...names.filter((name) => name in options && !(name in Object.prototype))])
+
+/** Why an option has no effect where it stands, or cannot have the one that is asked for. */
+const refusal = ({ of, refuse }: Field, value: unknown, allowed: "context" | "connection"): string | undefined => {
+  if (of === "connection" && allowed === "context") {
+    return "it belongs to one connection, not to a context: `NodeSecureContext.connect` takes it"
+  }
+  return of === "server" && allowed === "connection"
+    ? "it belongs to a server: a client would never call it"
+    : refuse?.(value)
+}
+
+/**
  * Options whose forms are right and that can be honoured, without those that say nothing (`undefined`, `null`); or all
- * that is wrong with them. A context has no place for the options of one connection.
+ * that is wrong with them. A context has no place for the options of one connection, nor a client for those of a server.
  *
  * @since 0.1.0
  * @category decoding
  */
 export const check = (
-  options: object,
+  options: unknown,
   allowed: "context" | "connection"
 ): Either.Either<NodeOptions, TlsConfigError> => {
+  if (!Predicate.isRecord(options)) {
+    return Either.left(
+      TlsConfigError.of("InvalidOptions", "", `expected an object of options, found ${described(options)}`)
+    )
+  }
   const issues: Array<ConfigIssue> = []
   let isUnsupported = true
-  const said: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(options)) {
+  const said = Object.create(null) as Record<string, unknown>
+  for (const name of namesIn(options)) {
+    const value = options[name]
     if (value === undefined || value === null) continue
-    const field = Object.hasOwn(fields, name) ? fields[name] : undefined
+    const field = fieldOf(name)
     const wrong =
       field === undefined
         ? [new ConfigIssue({ path: name, message: Suggestion.unknownName("option", name, known(name)) })]
@@ -375,10 +424,7 @@ export const check = (
       isUnsupported = false
       continue
     }
-    const why =
-      field!.of === "connection" && allowed === "context"
-        ? "it belongs to one connection, not to a context: `NodeSecureContext.connect` takes it"
-        : field!.refuse?.(value)
+    const why = refusal(field!, value, allowed)
     if (why !== undefined) issues.push(new ConfigIssue({ path: name, message: why }))
     said[name] = value
   }
@@ -396,9 +442,17 @@ const known = (name: string): ReadonlyArray<string> => {
 }
 
 /**
+ * The name of an option that is known here.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export type Name = keyof typeof fields
+
+/**
  * Every name there is: those of `tls.createSecureContext`, `tls.connect` and `tls.createServer`, and of the sockets below.
  *
  * @since 0.1.0
  * @category constants
  */
-export const names: NonEmptyReadonlyArray<string> = Object.keys(fields) as unknown as NonEmptyReadonlyArray<string>
+export const names: NonEmptyReadonlyArray<Name> = Object.keys(fields) as unknown as NonEmptyReadonlyArray<Name>

@@ -8,6 +8,7 @@ import type * as Tls from "node:tls"
 import * as Effect from "effect/Effect"
 import * as Either from "effect/Either"
 import * as Option from "effect/Option"
+import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
 import { CryptoProvider } from "../core/CryptoProvider.ts"
 import type { AlpnSelector } from "../core/HandshakePolicy.ts"
@@ -84,7 +85,8 @@ const readTrust = (options: NodeOptions): Either.Either<Trust, TlsConfigError> =
     return {
       anchors: options.ca === undefined ? undefined : TrustStores.fromCertificates(certificates),
       revocation:
-        options.crl === undefined
+        // Node begins to look at revocation with the first CRL.
+        crls.length === 0
           ? undefined
           : yield* Either.mapLeft(
               RevocationInput.load({ crls: Array.isArray(options.crl) ? crls : crls[0]! }, "", {
@@ -110,11 +112,18 @@ const nodeCheck = (check: CheckServerIdentity): Verifier =>
       )
     }
     const path = request.verifiedPath ?? request.certificates
-    const refusal = check(request.serverName.value.toString(), NodePeerCertificate.makeDetailed(path))
-    return refusal === undefined
-      ? Effect.void
-      : Verifiers.refuse(request, "NameMismatch", `checkServerIdentity: ${refusal.message}`)
+    const said: unknown = check(request.serverName.value.toString(), NodePeerCertificate.makeDetailed(path))
+    return said ? Verifiers.refuse(request, "NameMismatch", `checkServerIdentity: ${reasonOf(said)}`) : Effect.void
   })
+
+/** Node refuses for whatever is true, a promise as well, since it waits for none. */
+const reasonOf = (said: unknown): string => {
+  if (said instanceof Error) return said.message
+  if (!Predicate.isPromiseLike(said)) return "it gave no Error"
+  // Nobody else would hear of what becomes of it.
+  said.then(undefined, () => undefined)
+  return "it gave a promise, and has to answer at once: a `Verifier` may wait"
+}
 
 /** A verifier for what the other aspects of trust cannot say; none where they can. */
 const verifierOf = (
@@ -149,15 +158,18 @@ const checkBase = (
       )
     )
   }
-  return options.rejectUnauthorized === true && verifier.name.includes(Verifiers.dangerouslySkipVerification.name)
-    ? Either.left(
+  if (!verifier.name.includes(Verifiers.dangerouslySkipVerification.name)) return Either.void
+  // Whoever is checked after everybody was accepted would pass for verified.
+  const contrary = options.rejectUnauthorized === true ? "rejectUnauthorized" : "checkServerIdentity"
+  return options[contrary] === undefined
+    ? Either.void
+    : Either.left(
         TlsConfigError.of(
           "InvalidOptions",
-          "rejectUnauthorized",
+          contrary,
           "`secureContext` was made to accept everybody: make it without `rejectUnauthorized: false`"
         )
       )
-    : Either.void
 }
 
 /** What a verifier goes by, without what was not said. */

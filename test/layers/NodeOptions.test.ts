@@ -167,6 +167,13 @@ const rows: Readonly<Record<string, Row>> = {
         { ca: root.certificatePem.replaceAll("CERTIFICATE", "X509 CERTIFICATE") },
         anchors("CN=root")
       ],
+      ["text around", { ca: `subject: root\n${root.certificatePem}\n# the end` }, anchors("CN=root")],
+      ["a key beside it", { ca: root.keyPem + root.certificatePem }, anchors("CN=root")],
+      [
+        "TRUSTED CERTIFICATE",
+        { ca: root.certificatePem.replaceAll("CERTIFICATE", "TRUSTED CERTIFICATE") },
+        anchors("CN=root")
+      ],
       ["nobody", { ca: [] }, anchors()],
       ["nothing said", { ca: undefined }, anchors("none said")],
       ["null", { ca: null }, anchors("none said")]
@@ -175,6 +182,8 @@ const rows: Readonly<Record<string, Row>> = {
       [{ ca: 5 }, `ca: ${file}, found 5`],
       [{ ca: "" }, `ca: ${file}, found an empty text`],
       [{ ca: [root.certificatePem, {}] }, `ca[1]: ${file}, found an object`],
+      [{ ca: [root.certificatePem, null] }, `ca[1]: ${file}, found null`],
+      [{ ca: [undefined] }, `ca[0]: ${file}, found undefined`],
       [{ ca: [root.certificatePem, "no PEM"] }, "ca[1]: it holds no PEM block, a certificate is needed"],
       [{ ca: root.keyPem }, "ca: it holds a private key, a certificate is needed"]
     ]
@@ -184,7 +193,13 @@ const rows: Readonly<Record<string, Row>> = {
       ["PEM text, the chain in one", { cert: ec.certificatePem, key: ec.keyPem }, shows("CN=ec 2")],
       ["a Buffer", { cert: buffer(ec.certificatePem), key: ec.keyPem }, shows("CN=ec 2")],
       ["a list of one", { cert: [ec.certificatePem], key: [ec.keyPem] }, shows("CN=ec 2")],
-      ["DER", { cert: other.certificate.der, key: other.pkcs8 }, shows("CN=other 1")]
+      ["DER", { cert: other.certificate.der, key: other.pkcs8 }, shows("CN=other 1")],
+      [
+        "one file with the key in it",
+        { cert: ec.keyPem + ec.certificatePem, key: ec.keyPem + ec.certificatePem },
+        shows("CN=ec 2")
+      ],
+      ["none, and no key", { cert: [], key: [], pfx: [] }, holds]
     ],
     refuses: [
       [{ cert: 5, key: ec.keyPem }, `cert: ${file}, found 5`],
@@ -204,6 +219,19 @@ const rows: Readonly<Record<string, Row>> = {
       [
         { cert: other.certificatePem + ec.certificatePem, key: other.keyPem },
         'cert: "CN=ec" did not issue the certificate before it, whose issuer is "CN=other": the leaf comes first, then each one\'s issuer'
+      ]
+    ]
+  },
+  certificateCompression: {
+    takes: [["none", { certificateCompression: [] }, holds]],
+    refuses: [
+      [
+        { certificateCompression: ["brotli", "zlib"] },
+        "certificateCompression: certificates are not compressed (RFC 8879): leave it out, or give an empty list"
+      ],
+      [
+        { certificateCompression: "zlib" },
+        "certificateCompression: certificates are not compressed (RFC 8879): leave it out, or give an empty list"
       ]
     ]
   },
@@ -327,7 +355,8 @@ const rows: Readonly<Record<string, Row>> = {
         says(({ trust }) => [[...(trust.revocation?.crls ?? [])].length, trust.revocation?.mode], [1, undefined])
       ],
       ["a Buffer", { crl: buffer(crlPem) }, says(({ trust }) => [...(trust.revocation?.crls ?? [])].length, 1)],
-      ["a list", { crl: [crlPem, buffer(crlPem)] }, says(({ trust }) => [...(trust.revocation?.crls ?? [])].length, 2)]
+      ["a list", { crl: [crlPem, buffer(crlPem)] }, says(({ trust }) => [...(trust.revocation?.crls ?? [])].length, 2)],
+      ["an empty list, which asks for nothing", { crl: [] }, holds]
     ],
     refuses: [
       [{ crl: true }, `crl: ${file}, found true`],
@@ -851,6 +880,11 @@ const rows: Readonly<Record<string, Row>> = {
   hints: connection(0, "hints"),
   autoSelectFamily: connection(true, "autoSelectFamily"),
   autoSelectFamilyAttemptTimeout: connection(10, "autoSelectFamilyAttemptTimeout"),
+  typeOfService: connection(16, "typeOfService"),
+  fd: connection(3, "fd"),
+  handle: connection({}, "handle"),
+  readable: connection(true, "readable"),
+  writable: connection(true, "writable"),
   allowHalfOpen: {
     takes: [["true", { allowHalfOpen: true }, holds]],
     refuses: [
@@ -915,6 +949,7 @@ describe("an option of node:tls", () => {
 describe("options of one connection", () => {
   const to = { port: 1, host: "localhost" }
   const given = "set it on a socket of your own, and give that as `socket`"
+  const idn = 'servername: "bücher.example" is not a server name: it is not ASCII: give its A-label form, as `xn--…`'
   it.each([
     [{}, "port: is missing: `port`, `path` or `socket` say where to connect"],
     [{ port: 70_000 }, "port: expected a port from 0 to 65535, found 70000"],
@@ -948,6 +983,20 @@ describe("options of one connection", () => {
     [{ ...to, hints: 0 }, `hints: ${given}`],
     [{ ...to, autoSelectFamily: false }, `autoSelectFamily: ${given}`],
     [{ ...to, autoSelectFamilyAttemptTimeout: 10 }, `autoSelectFamilyAttemptTimeout: ${given}`],
+    [{ ...to, typeOfService: 16 }, `typeOfService: ${given}`],
+    [{ ...to, fd: 3 }, `fd: ${given}`],
+    [{ ...to, handle: {} }, `handle: ${given}`],
+    [{ ...to, readable: false }, "readable: a connection is read and written: true, or nothing"],
+    [{ ...to, writable: false }, "writable: a connection is read and written: true, or nothing"],
+    [{ ...to, blockList: {} }, "blockList: refuse connections in the handler, by their `remoteAddress`"],
+    [{ ...to, port: [1] }, "port: expected a port from 0 to 65535, found a list"],
+    [{ ...to, SNICallback: noop }, "SNICallback: it belongs to a server: a client would never call it"],
+    [{ ...to, ALPNCallback: noop }, "ALPNCallback: it belongs to a server: a client would never call it"],
+    [{ ...to, servername: "bücher.example" }, idn],
+    [
+      { ...to, secureContext: lenient, checkServerIdentity: noop },
+      "checkServerIdentity: `secureContext` was made to accept everybody: make it without `rejectUnauthorized: false`"
+    ],
     [{ ...to, ciphers: "ECDEH" }, 'ciphers: unknown cipher "ECDEH", did you mean "ECDH"?']
   ] as ReadonlyArray<readonly [Given, string]>)("%j is refused", async (options, message) => {
     assert.strictEqual((await errorOf(options, "connect")).message, message)
@@ -967,6 +1016,22 @@ describe("what is wrong with options", () => {
         'hasOwnProperty: unknown option "hasOwnProperty", known are those of `tls.createSecureContext`, `tls.connect` and `tls.createServer`'
       ].join("\n")
     )
+  })
+
+  it("is that they are no object of options", async () => {
+    for (const [options, found] of [
+      [undefined, "undefined"],
+      [null, "null"],
+      [443, "443"],
+      ["pem", "other text"],
+      [[ec.keyPem], "a list"],
+      [noop, "a function"]
+    ] as const) {
+      for (const by of ["fromNode", "connect"] as const) {
+        const { message } = await errorOf(options as unknown as Given, by)
+        assert.strictEqual(message, `expected an object of options, found ${found}`)
+      }
+    }
   })
 
   it("is all told at once, and whether a right form could not be honoured", async () => {
@@ -1017,6 +1082,35 @@ describe("what is wrong with options", () => {
     const secret = ec.keyPem.split("\n")[2]!
     assert.notInclude(inspect(context, { depth: 9 }) + JSON.stringify(context), secret)
     assert.notInclude(inspect(context, { depth: 9 }) + JSON.stringify(context), "hunter2")
+  })
+})
+
+describe("options that an object inherits", () => {
+  const inherited: Given = { requestCert: true, ca: root.certificatePem }
+  it("count as its own, as for Node", async () => {
+    const { trust } = await make(Object.create(inherited) as Given)
+    assert.strictEqual(trust.clientAuthentication, "require")
+    assert.strictEqual(trust.anchors?.anchors.length, 1)
+    class Options {
+      get requestCert() {
+        return "yes"
+      }
+    }
+    assert.strictEqual(
+      (await errorOf(new Options() as unknown as Given)).message,
+      "requestCert: expected true or false, found other text"
+    )
+  })
+
+  it("count for nothing where every object has them: nobody has said them", async () => {
+    const prototype = Object.prototype as Record<string, unknown>
+    prototype["rejectUnauthorized"] = false
+    try {
+      assert.deepStrictEqual((await make({})).trust, {})
+      assert.strictEqual((await make({ rejectUnauthorized: false })).trust.verifier?.name, lenient.trust.verifier?.name)
+    } finally {
+      delete prototype["rejectUnauthorized"]
+    }
   })
 })
 

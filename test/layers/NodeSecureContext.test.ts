@@ -433,6 +433,47 @@ describe("checkServerIdentity", () => {
   )
 })
 
+describe("what checkServerIdentity gives", () => {
+  /** The error that a client fails with, if it does. */
+  const refused = (gives: () => unknown) =>
+    run(
+      Effect.gen(function* () {
+        const { port } = yield* serve("node", pair(server))
+        const options = { ...trusting, checkServerIdentity: gives } as Tls.ConnectionOptions
+        const exit = yield* Effect.exit(connect("ours", port, options))
+        return Exit.match(exit, {
+          onFailure: (cause) => (Option.getOrThrow(Cause.failureOption(cause)) as TlsError).message,
+          onSuccess: () => "none"
+        })
+      })
+    )
+
+  it.live("refuses whenever it is true, as for Node", () =>
+    Effect.gen(function* () {
+      for (const nothing of [undefined, null, false, ""]) assert.strictEqual(yield* refused(() => nothing), "none")
+      assert.include(yield* refused(() => true), "checkServerIdentity: it gave no Error")
+      assert.include(yield* refused(() => ({ message: "hidden" })), "checkServerIdentity: it gave no Error")
+    })
+  )
+
+  it.live("is not waited for, and a promise that fails does no harm", () =>
+    Effect.gen(function* () {
+      const promise = "checkServerIdentity: it gave a promise, and has to answer at once: a `Verifier` may wait"
+      assert.include(yield* refused(() => Promise.resolve()), promise)
+      assert.include(yield* refused(() => Promise.reject(new Error("nobody hears of it"))), promise)
+    })
+  )
+
+  it.live("is an error of the handshake where it throws", () =>
+    Effect.gen(function* () {
+      const message = yield* refused(() => {
+        throw new Error("thrown")
+      })
+      assert.include(message, "verif")
+    })
+  )
+})
+
 describe("rejectUnauthorized: false", () => {
   it.live("leaves it to the peer's identity whether anybody vouched", () =>
     run(
