@@ -101,7 +101,9 @@ export const SecureContextOptions = Schema.Struct({
   protocol: said(ProtocolOptions),
   /** One identity or several, of which the one is shown that the peer can verify. */
   identity: said(
-    Schema.Union(IdentityOptions, Schema.Array(IdentityOptions).annotations(instead("a list of identities")))
+    Schema.Union(IdentityOptions, Schema.Array(IdentityOptions)).annotations(
+      instead("an identity: { certificateChain, privateKey } or { pkcs12 }, or a list of these")
+    )
   ),
   /** Finds a server's identities for a ClientHello, instead of `identity`. Node: `SNICallback`. */
   resolveIdentity: said(declared<IdentityResolver>("a function of a ClientHello to an Effect", isFunction)),

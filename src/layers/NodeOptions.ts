@@ -11,6 +11,7 @@ import * as Arr from "effect/Array"
 import * as Either from "effect/Either"
 import * as Predicate from "effect/Predicate"
 import * as Redacted from "effect/Redacted"
+import { described } from "../core/OptionSchema.ts"
 import type { PrivateKey } from "../core/PrivateKey.ts"
 import { isPrivateKey } from "../core/PrivateKey.ts"
 import type { SecureContext } from "../core/SecureContext.ts"
@@ -135,16 +136,6 @@ const version = form('"TLSv1.3", "TLSv1.2", "TLSv1.1" or "TLSv1"', (u) =>
   ["TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1"].includes(u as string)
 )
 
-/** What was found instead, and never what is in it: it may be a secret. */
-const described = (u: unknown): string => {
-  if (u === "") return "an empty text"
-  if (u === null || u === undefined) return String(u)
-  if (typeof u === "number" || typeof u === "boolean") return String(u)
-  if (Array.isArray(u)) return u.length === 0 ? "an empty list" : "a list"
-  if (ArrayBuffer.isView(u)) return "bytes"
-  return typeof u === "string" ? "other text" : typeof u === "object" ? "an object" : `a ${typeof u}`
-}
-
 // ---------------------------------------------------------------------------------------------------------------------
 // What cannot be honoured
 // ---------------------------------------------------------------------------------------------------------------------
@@ -224,7 +215,7 @@ const refuseMethod: Refuse = (value) => {
   if (/^TLS_(client_|server_)?method$/.test(method)) return undefined
   return /^(TLSv1|TLSv1_1|TLSv1_2|SSLv2|SSLv3|SSLv23)_(client_|server_)?method$/.test(method)
     ? `"${method}" leaves out TLS 1.3, and no other version is spoken yet: use \`minVersion\` and \`maxVersion\``
-    : `unknown method "${method.slice(0, 64)}": use \`minVersion\` and \`maxVersion\``
+    : `unknown method ${Suggestion.shown(method)}: use \`minVersion\` and \`maxVersion\``
 }
 
 const refuseContext: Refuse = (value) =>

@@ -21,6 +21,7 @@ import type { PublicKey } from "../schema/PublicKey.ts"
 import * as PublicKeys from "../schema/PublicKey.ts"
 import type { SignatureSchemeName } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
+import { shown } from "../schema/Suggestion.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import * as NodeIdentity from "./NodeIdentity.ts"
 import type { Data, NodeOptions } from "./NodeOptions.ts"
@@ -177,7 +178,7 @@ const splitNames = (data: Data): Either.Either<ReadonlyArray<string>, TlsConfigE
 const readAlpn = ({ ALPNProtocols }: NodeOptions): Either.Either<ReadonlyArray<string> | undefined, TlsConfigError> => {
   if (ALPNProtocols === undefined) return Either.right(undefined)
   if (typeof ALPNProtocols === "string") {
-    return invalid("ALPNProtocols", `one protocol is a list too: [${JSON.stringify(ALPNProtocols.slice(0, 64))}]`)
+    return invalid("ALPNProtocols", `one protocol is a list too: [${shown(ALPNProtocols)}]`)
   }
   return Array.isArray(ALPNProtocols)
     ? Either.right((ALPNProtocols as ReadonlyArray<Data>).map(toName))

@@ -14,7 +14,7 @@ import * as Either from "effect/Either"
 import type { CipherSuite12Info, CipherSuiteInfo } from "./CipherSuite.ts"
 import * as CipherSuite from "./CipherSuite.ts"
 import { OpenSslListError } from "./OpenSslList.ts"
-import { nearest } from "./Suggestion.ts"
+import { nearest, shown } from "./Suggestion.ts"
 
 /**
  * What a cipher string selects, best first. Of TLS 1.3 undefined where the string names none, which leaves the defaults;
@@ -206,7 +206,7 @@ const tokenize = (text: string): Either.Either<ReadonlyArray<Rule>, OpenSslListE
       if (name === undefined) {
         return fail(
           rest === ""
-            ? `a name is missing at the end of "${text.slice(at)}"`
+            ? `a name is missing at the end of ${shown(text.slice(at))}`
             : `a name is missing at character ${text.length - rest.length + 1}, found ${JSON.stringify(rest[0])}`
         )
       }
@@ -222,7 +222,7 @@ const tokenize = (text: string): Either.Either<ReadonlyArray<Rule>, OpenSslListE
 const unknown = (name: string) => {
   const suggestion = nearest(name, knownNames)
   return fail(
-    `unknown cipher "${name.slice(0, 64)}"${
+    `unknown cipher ${shown(name)}${
       suggestion === undefined
         ? ": names are IANA's or OpenSSL's, aliases those of `openssl ciphers`"
         : `, did you mean "${suggestion}"?`
@@ -297,15 +297,13 @@ export const parse = (
       } else if (name.startsWith("@")) {
         const level = /^@SECLEVEL=([0-5])$/.exec(name)?.[1]
         if (level === undefined) {
-          return yield* fail(
-            `unknown command "${name.slice(0, 64)}": known are @STRENGTH and @SECLEVEL=0 to @SECLEVEL=5`
-          )
+          return yield* fail(`unknown command ${shown(name)}: known are @STRENGTH and @SECLEVEL=0 to @SECLEVEL=5`)
         }
         securityLevel = Number(level) as SecurityLevel
       } else if (suite13 !== undefined) {
         if (prefix !== "" || names.length > 1) {
           return yield* fail(
-            `"${prefix}${names.join("+")}": a suite of TLS 1.3 is listed by its name alone, ` +
+            `${shown(prefix + names.join("+"))}: a suite of TLS 1.3 is listed by its name alone, ` +
               "and those that are not listed are not offered"
           )
         }
@@ -321,12 +319,16 @@ export const parse = (
           if (terms !== undefined) parts.push(terms)
           else if (foreigner !== undefined) lacking ??= foreigner
           else if (part === "DEFAULT") return yield* fail("`DEFAULT` has a meaning only as the beginning of the list")
-          else if (/^SUITEB(128|192)/.test(part)) return yield* fail(`"${part}": Suite B is not implemented`)
+          else if (/^TLSv1\.[13]$/.test(part)) {
+            return yield* fail(
+              `${shown(part)} is no alias: suites of TLS 1.3 are listed by name, and TLS 1.1 has none of its own`
+            )
+          } else if (/^SUITEB(128|192)/.test(part)) return yield* fail(`${shown(part)}: Suite B is not implemented`)
           else return yield* unknown(part)
         }
         if (lacking === undefined) selection.apply(prefix, conjunction(parts))
         else if (prefix === "") {
-          return yield* fail(`"${names.join("+")}": no suite with ${lacking} is offered here, leave it out`)
+          return yield* fail(`${shown(names.join("+"))}: no suite with ${lacking} is offered here, leave it out`)
         }
       }
     }

@@ -10,7 +10,7 @@ import type { NamedGroupName } from "./NamedGroup.ts"
 import * as NamedGroup from "./NamedGroup.ts"
 import type { SignatureSchemeName } from "./SignatureScheme.ts"
 import * as SignatureScheme from "./SignatureScheme.ts"
-import { unknownName } from "./Suggestion.ts"
+import { shown, unknownName } from "./Suggestion.ts"
 
 /**
  * A list that cannot be read, or not be honoured, and what would be right.
@@ -40,8 +40,9 @@ const readNames = <A>(
 const empty = (kind: string) =>
   fail(`a ${kind} is missing: the list is names with one colon between two, and none at its ends`)
 
-// What OpenSSL 3 has besides ours: these are no misspellings.
-const foreignGroups = /^(secp\d+[kr]1|sect\d+[kr][12]|prime\d+v\d|brainpoolP\d+[rt]1(tls13)?|[BK]-\d+|P-(192|224))$/i
+// What OpenSSL 3 has besides ours, its additions included: these are no misspellings.
+const foreignGroups =
+  /^(secp\d+[kr]1|sect\d+[kr][12]|prime\d+v\d|brainpoolP\d+[rt]1(tls13)?|[BK]-\d+|P-(192|224)|(curve)?SM2(MLKEM768)?|MLKEM(512|768|1024)|SecP(256|384)r1MLKEM\d+|X25519Kyber768Draft00)$/i
 
 // Names that differ by their case alone are one.
 const groupNames = [
@@ -65,16 +66,24 @@ export const parseGroups = (
   text === "auto"
     ? Either.right(undefined)
     : readNames(text, "group", (name) => {
+        if (/^[?*-]|\//.test(name)) {
+          return fail(
+            `${shown(name)}: what OpenSSL 3.5 has between and before names (\`/\`, \`?\`, \`*\`, \`-\`) is not read here, ` +
+              "a list is names with colons between them"
+          )
+        }
+        if (/^(auto|default)$/i.test(name))
+          return fail(`${shown(name)} stands for the defaults: \`auto\` alone, or nothing`)
         const info = NamedGroup.fromName(name)
         if (info !== undefined) return Either.right(info.name)
         return foreignGroups.test(name)
-          ? fail(`the group "${name}" is not offered here: known are ${groupNames.join(", ")}`)
+          ? fail(`the group ${shown(name)} is not offered here: known are ${groupNames.join(", ")}`)
           : fail(unknownName("group", name, groupNames))
       })
 
-// Hashes and keys that OpenSSL can sign with and nobody should: SHA-224, DSA, PSS over SHA-1; and GOST's.
+// Hashes and keys that OpenSSL can sign with and nobody should: SHA-224, DSA, PSS over SHA-1; and what few have.
 const foreignSchemes =
-  /^((RSA|RSA-PSS|PSS|ECDSA|DSA)\+SHA(1|224)|DSA\+SHA\d+|(rsa_pkcs1|ecdsa|dsa)_sha(1|224|256|384|512)|gostr34.*)$/i
+  /^((RSA|RSA-PSS|PSS|ECDSA|DSA)\+SHA(1|224)|DSA\+SHA\d+|(rsa_pkcs1|ecdsa|dsa)_sha(1|224|256|384|512)|gostr34.*|(ml|slh)dsa\w+|ecdsa_brainpoolP\w+|sm2sig_sm3)$/i
 
 const schemeNames = SignatureScheme.registry.flatMap(({ name, openssl }) => [name, ...openssl])
 
@@ -92,9 +101,12 @@ export const parseSignatureSchemes = (
   readNames(text, "signature algorithm", (name) => {
     const [first, second] = name.toUpperCase().split("+")
     const pair = second?.startsWith("SHA") === false ? `${second}+${first}` : name
+    if (name.startsWith("?")) {
+      return fail(`${shown(name)}: the \`?\` of OpenSSL 3.3, for what it may not know, is not read here: leave it out`)
+    }
     const info = SignatureScheme.fromName(pair.replace(/^PSS\+/i, "RSA-PSS+"))
     if (info !== undefined) return Either.right(info.name)
     return foreignSchemes.test(pair)
-      ? fail(`the signature algorithm "${name}" is not offered here: known are ${schemeNames.join(", ")}`)
+      ? fail(`the signature algorithm ${shown(name)} is not offered here: known are ${schemeNames.join(", ")}`)
       : fail(unknownName("signature algorithm", name, schemeNames))
   })

@@ -17,7 +17,7 @@ import type { PolicyName } from "./Policy.ts"
 import * as Policy from "./Policy.ts"
 import type { SignatureSchemeName } from "./SignatureScheme.ts"
 import * as SignatureScheme from "./SignatureScheme.ts"
-import { Name } from "./Suggestion.ts"
+import { Name, shown } from "./Suggestion.ts"
 
 const said = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -44,7 +44,7 @@ export const ApplicationProtocol: Schema.Schema<string> = Schema.String.pipe(
   Schema.filter(
     (name) =>
       (name.length >= 1 && name.length <= 255 && [...name].every((c) => c.charCodeAt(0) < 256)) ||
-      `an application protocol has 1 to 255 bytes, found ${JSON.stringify(name.slice(0, 64))}`
+      `an application protocol has 1 to 255 bytes, found ${shown(name)}`
   )
 )
 

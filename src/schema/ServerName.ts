@@ -19,7 +19,10 @@ export class InvalidServerName extends Data.TaggedError("InvalidServerName")<{
   readonly problem: string
 }> {
   override get message(): string {
-    return `${JSON.stringify(this.input.slice(0, 300))} is not a server name: ${this.problem}`
+    // What has several lines is a file, and may be a key.
+    return /[\r\n]/.test(this.input)
+      ? "a text of several lines is not a server name (value hidden)"
+      : `${JSON.stringify(this.input.slice(0, 300))} is not a server name: ${this.problem}`
   }
 }
 

@@ -28,7 +28,8 @@ export const nearest = (name: string, names: ReadonlyArray<string>): string | un
   // Names come from options and command lines; one longer than any name of ours is no misspelling of it.
   if (name.length > 64) return undefined
   let best: string | undefined
-  let least = Math.max(2, Math.floor(name.length / 3)) + 1
+  // A name of which no letter is right is not meant, however short it is.
+  let least = Math.min(Math.max(2, Math.floor(name.length / 3)) + 1, name.length)
   for (const candidate of names) {
     const steps = distance(name.toLowerCase(), candidate.toLowerCase())
     if (steps < least) {
@@ -40,6 +41,15 @@ export const nearest = (name: string, names: ReadonlyArray<string>): string | un
 }
 
 /**
+ * A text as messages show it: not much of it, and nothing where it is of several lines. That is a file, and may be a key.
+ *
+ * @since 0.1.0
+ * @category messages
+ */
+export const shown = (text: string): string =>
+  /[\r\n]/.test(text) ? "of several lines (value hidden)" : JSON.stringify(text.slice(0, 64))
+
+/**
  * What to say of an unknown name.
  *
  * @since 0.1.0
@@ -48,7 +58,7 @@ export const nearest = (name: string, names: ReadonlyArray<string>): string | un
 export const unknownName = (kind: string, name: unknown, names: ReadonlyArray<string>): string => {
   if (typeof name !== "string") return `a ${kind} is a name, such as "${names[0] ?? ""}"`
   const suggestion = nearest(name, names)
-  return `unknown ${kind} "${name.slice(0, 64)}", ${
+  return `unknown ${kind} ${shown(name)}, ${
     suggestion === undefined ? `known are ${names.join(", ")}` : `did you mean "${suggestion}"?`
   }`
 }

@@ -96,7 +96,7 @@ describe("OcspResponseBuilder", () => {
   })
 
   it.each([
-    ["nobody", { statuses: [] as never }, "statuses[0]"],
+    ["nobody", { statuses: [] as never }, "statuses"],
     ["no certificate", { statuses: [{}] }, "statuses[0]"],
     ["a certificate and a serial number", { statuses: [{ ...good, serial: Uint8Array.of(1) }] }, "statuses[0]"],
     [

@@ -165,9 +165,49 @@ const refusals: ReadonlyArray<Refusal> = [
     name: "an unknown aspect",
     options: { protocl: {} },
     path: "protocl",
-    message: /^is unexpected, expected: "protocol" \| "identity"/
+    message: 'is unexpected, did you mean "protocol"?'
   },
-  protocol("an unknown option", { cipherSuite: [] }, "cipherSuite", /^is unexpected, expected: .*"cipherSuites"/),
+  {
+    name: "an aspect of a quite different name",
+    options: { sessions: {} },
+    path: "sessions",
+    message:
+      'is unexpected, expected: "protocol" | "identity" | "resolveIdentity" | "selectAlpn" | "ocspResponse" | "trust"'
+  },
+  protocol("an unknown option", { cipherSuite: [] }, "cipherSuite", 'is unexpected, did you mean "cipherSuites"?'),
+  {
+    name: "an option of the wrong kind",
+    options: { trust: secret },
+    path: "trust",
+    message:
+      "expected an object: { anchors, verifier, revocation, requestStaple, partialChain, clientAuthentication, announceAuthorities }, found other text"
+  },
+  protocol("a list that is a text", { groups: secret }, "groups", "expected a list, found other text"),
+  protocol("a number that is a text", { maxFragment: secret }, "maxFragment", "expected a number, found other text"),
+  protocol(
+    "a limit that is bytes",
+    { limits: { extensions: new Uint8Array(1) } },
+    "limits.extensions",
+    "expected a number, found bytes"
+  ),
+  protocol(
+    "an option that is said to be nothing",
+    { middleboxCompatibility: undefined },
+    "middleboxCompatibility",
+    "expected true or false, found undefined: leave it out"
+  ),
+  {
+    name: "another mode",
+    options: { trust: { revocation: { mode: secret } } },
+    path: "trust.revocation.mode",
+    message: 'expected "hard-fail", "soft-fail" or "off", found other text'
+  },
+  {
+    name: "a misspelled field of one of several identities",
+    options: { identity: [server.options, { certificatChain: secret, privateKey: secret }] },
+    path: "identity[1].certificatChain",
+    message: 'is unexpected, did you mean "certificateChain"?'
+  },
   protocol(
     "a misspelled suite",
     { cipherSuites: ["TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA265"] },
@@ -180,7 +220,7 @@ const refusals: ReadonlyArray<Refusal> = [
     "cipherSuites[0]",
     /^a cipher suite is a name, such as/
   ),
-  protocol("no suites", { cipherSuites: [] }, "cipherSuites[0]", "is missing"),
+  protocol("no suites", { cipherSuites: [] }, "cipherSuites", "expected a list of at least one, found an empty list"),
   protocol("a group twice", { groups: ["x25519", "x25519"] }, "groups", "a group is listed twice"),
   protocol("a misspelled group", { groups: ["secp256k1"] }, "groups[0]", /did you mean "secp256r1"\?$/),
   protocol(
@@ -359,13 +399,13 @@ const refusals: ReadonlyArray<Refusal> = [
     name: "a PEM file for an identity",
     options: { identity: server.keyPem },
     path: "identity",
-    message: "expected an identity: { certificateChain, privateKey } or { pkcs12 } (value hidden)"
+    message: "expected an identity: { certificateChain, privateKey } or { pkcs12 }, or a list of these (value hidden)"
   },
   {
     name: "a PEM file in a list of identities",
     options: { identity: [server.options, server.keyPem] },
-    path: "identity",
-    message: /value hidden/
+    path: "identity[1]",
+    message: "expected an identity: { certificateChain, privateKey } or { pkcs12 } (value hidden)"
   },
   {
     name: "a verifier that is none",

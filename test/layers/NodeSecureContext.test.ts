@@ -450,7 +450,7 @@ describe("what checkServerIdentity gives", () => {
 
   it.live("refuses whenever it is true, as for Node", () =>
     Effect.gen(function* () {
-      for (const nothing of [undefined, null, false, ""]) assert.strictEqual(yield* refused(() => nothing), "none")
+      for (const said of [undefined, null, false, ""]) assert.strictEqual(yield* refused(() => said), "none")
       assert.include(yield* refused(() => true), "checkServerIdentity: it gave no Error")
       assert.include(yield* refused(() => ({ message: "hidden" })), "checkServerIdentity: it gave no Error")
     })

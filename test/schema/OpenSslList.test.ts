@@ -7,6 +7,8 @@ import * as SignatureScheme from "../../src/schema/SignatureScheme.ts"
 const knownGroups =
   "X25519MLKEM768, X25519, secp256r1, P-256, prime256v1, secp384r1, P-384, secp521r1, P-521, X448, " +
   "ffdhe2048, ffdhe3072, ffdhe4096, ffdhe6144, ffdhe8192"
+const tuples =
+  "what OpenSSL 3.5 has between and before names (`/`, `?`, `*`, `-`) is not read here, a list is names with colons between them"
 const missing = (kind: string) =>
   `a ${kind} is missing: the list is names with one colon between two, and none at its ends`
 
@@ -36,7 +38,16 @@ describe("a list of groups", () => {
     ["P-256::X25519", missing("group")],
     ["P-265", 'unknown group "P-265", did you mean "P-256"?'],
     ["x25591", 'unknown group "x25591", did you mean "X25519"?'],
-    ["auto:P-256", `unknown group "auto", known are ${knownGroups}`],
+    ["auto:P-256", '"auto" stands for the defaults: `auto` alone, or nothing'],
+    ["DEFAULT", '"DEFAULT" stands for the defaults: `auto` alone, or nothing'],
+    ["?X25519MLKEM768:X25519", `"?X25519MLKEM768": ${tuples}`],
+    ["*X25519MLKEM768/*X25519:P-256", `"*X25519MLKEM768/*X25519": ${tuples}`],
+    ["X25519/P-256", `"X25519/P-256": ${tuples}`],
+    ["X25519:-P-256", `"-P-256": ${tuples}`],
+    ["SecP256r1MLKEM768", `the group "SecP256r1MLKEM768" is not offered here: known are ${knownGroups}`],
+    ["MLKEM1024", `the group "MLKEM1024" is not offered here: known are ${knownGroups}`],
+    ["curveSM2", `the group "curveSM2" is not offered here: known are ${knownGroups}`],
+    ["P-256\n-----END", `unknown group of several lines (value hidden), known are ${knownGroups}`],
     ["P-256,P-384", `unknown group "P-256,P-384", known are ${knownGroups}`],
     ["P-256:prime256v1", "the group secp256r1 is listed twice"],
     ["ffdhe2084", 'unknown group "ffdhe2084", did you mean "ffdhe2048"?'],
@@ -80,6 +91,12 @@ describe("a list of signature algorithms", () => {
     ["RSA-PSS+SHA1", `the signature algorithm "RSA-PSS+SHA1" is not offered here: known are ${known}`],
     ["ed25519:DSA+SHA1", `the signature algorithm "DSA+SHA1" is not offered here: known are ${known}`],
     ["ECDSA+SHA224", `the signature algorithm "ECDSA+SHA224" is not offered here: known are ${known}`],
+    ["?ed25519", '"?ed25519": the `?` of OpenSSL 3.3, for what it may not know, is not read here: leave it out'],
+    ["mldsa65:ed25519", `the signature algorithm "mldsa65" is not offered here: known are ${known}`],
+    [
+      "ecdsa_brainpoolP256r1tls13_sha256",
+      `the signature algorithm "ecdsa_brainpoolP256r1tls13_sha256" is not offered here: known are ${known}`
+    ],
     ["SHA256+DSA", `the signature algorithm "SHA256+DSA" is not offered here: known are ${known}`]
   ])("%j is refused", (text, expected) => {
     assert.strictEqual(Either.getOrThrow(Either.flip(OpenSslList.parseSignatureSchemes(text))).problem, expected)

@@ -95,4 +95,9 @@ describe("ServerName", () => {
     const error = Either.getOrThrow(Either.flip(decode("münchen.de")))
     assert.include(error.message, "give its A-label form")
   })
+
+  it("shows nothing of a file that was given for a name", () => {
+    const error = Either.getOrThrow(Either.flip(ServerName.parse("-----BEGIN PRIVATE KEY-----\nMC4CAQ\n")))
+    assert.strictEqual(error.message, "a text of several lines is not a server name (value hidden)")
+  })
 })

@@ -22,6 +22,8 @@ describe("Suggestion", () => {
     ["LS_AES_256_GCM_SH", suites, "TLS_AES_256_GCM_SHA384"],
     ["LS_AES_256_GCM_S", suites, undefined],
     ["xa", ["xb", "xc"], "xb"],
+    ["fd", ["ca"], undefined],
+    ["0", ["ca"], undefined],
     ["", groups, undefined],
     ["banana", groups, undefined],
     ["x25519", [], undefined]
@@ -43,6 +45,10 @@ describe("Suggestion", () => {
     assert.strictEqual(
       Suggestion.unknownName("group", "banana", groups),
       `unknown group "banana", known are x25519, secp256r1, secp384r1, x448`
+    )
+    assert.strictEqual(
+      Suggestion.unknownName("group", "-----BEGIN PRIVATE KEY-----\nMC4CAQ", groups),
+      "unknown group of several lines (value hidden), known are x25519, secp256r1, secp384r1, x448"
     )
     assert.strictEqual(Suggestion.unknownName("group", 29, groups), `a group is a name, such as "x25519"`)
   })

@@ -1,7 +1,7 @@
 /** Every option that the declarations of Node have is one that we know: new declarations show here what is missing. */
 import type * as Net from "node:net"
 import type * as Tls from "node:tls"
-import { NodeSecureContext } from "effect-tls/node"
+import type { NodeSecureContext } from "effect-tls/node"
 import { describe, expectTypeOf, test } from "vitest"
 import type { Name } from "../../src/layers/NodeOptions.ts"
 
