@@ -15,11 +15,13 @@ import * as Limits from "../schema/Limits.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import * as Policy from "../schema/Policy.ts"
 import type { PublicKey } from "../schema/PublicKey.ts"
+import * as PublicKeys from "../schema/PublicKey.ts"
 import type { SignatureSchemeInfo, SignatureSchemeName } from "../schema/SignatureScheme.ts"
 import * as SignatureScheme from "../schema/SignatureScheme.ts"
 import { TlsConfigError } from "../schema/TlsError.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
 import type { HandshakePolicy, PolicySelector } from "./HandshakePolicy.ts"
+import type { Identity } from "./Identity.ts"
 import * as KeyAgreement from "./KeyAgreement.ts"
 import type { SecureContext, Sessions, Trust } from "./SecureContext.ts"
 import { mostLifetime } from "./SessionTerms.ts"
@@ -140,6 +142,11 @@ const resolveProtocol = (
         )
       )
     }
+    const limits = { ...Limits.defaults, rsaModulusMin: policy.rsaModulusMin, ...protocol.limits }
+    yield* checkLimits(limits)
+    yield* checkKeys(identities, limits)
+    const mute = identities.filter((identity) => !canSign(identity, signatureSchemes))
+    if (mute.length > 0 && mute.length === identities.length) yield* Either.left(cannotSign(mute[0]!, signatureSchemes))
     const wanted = protocol.keyShares?.map((name) => NamedGroup.fromName(name)!.code) ?? defaultKeyShares(groups)
     // Shares stand in the order of the groups, whatever order they are asked for in (RFC 9846 §4.2.8).
     const keyShares = groups.map(({ code }) => code).filter((code) => wanted.includes(code))
@@ -168,7 +175,7 @@ const resolveProtocol = (
       middleboxCompatibility: protocol.middleboxCompatibility ?? Defaults.middleboxCompatibility,
       helloRetryCookie: protocol.helloRetryCookie ?? Defaults.helloRetryCookie,
       handshakeTimeout: protocol.handshakeTimeout ?? Defaults.handshakeTimeout,
-      limits: { ...Limits.defaults, rsaModulusMin: policy.rsaModulusMin, ...protocol.limits },
+      limits,
       ownIdentities: identities,
       resolveIdentities: resolveIdentity,
       ocspResponse,
@@ -273,6 +280,69 @@ const checkSessions = ({ lifetime, tickets = 0 }: Sessions): Either.Either<void,
     : Either.left(
         TlsConfigError.of("InvalidOptions", "sessions.tickets", `a whole number from 0 to 16, found ${tickets}`)
       )
+}
+
+const checkLimits = ({ rsaModulusMax, rsaModulusMin }: Limits.Limits): Either.Either<void, TlsConfigError> =>
+  rsaModulusMin <= rsaModulusMax
+    ? Either.void
+    : Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "protocol.limits.rsaModulusMin",
+          `${rsaModulusMin} bits at least and ${rsaModulusMax} at most (\`rsaModulusMax\`) leave no RSA key`
+        )
+      )
+
+const called = ({ certificateChain: [leaf], privateKey }: Identity): string =>
+  `"${leaf.subject.toString()}" (${PublicKeys.format(privateKey.publicKey)})`
+
+/** What is asked of the keys of peers is asked of our own: peers that think alike would refuse them. */
+const checkKeys = (
+  identities: ReadonlyArray<Identity>,
+  { rsaModulusMin }: Limits.Limits
+): Either.Either<void, TlsConfigError> => {
+  const weak = identities.find(({ privateKey: { publicKey } }) => {
+    const isRsa = publicKey._tag === "Rsa" || publicKey._tag === "RsaPss"
+    return isRsa && PublicKeys.modulusBits(publicKey) < rsaModulusMin
+  })
+  return weak === undefined
+    ? Either.void
+    : Either.left(
+        TlsConfigError.of(
+          "InvalidOptions",
+          "identity",
+          `the key of ${called(weak)} is too small: \`protocol.limits.rsaModulusMin\` is ${rsaModulusMin}`
+        )
+      )
+}
+
+const canSign = ({ privateKey }: Identity, schemes: ReadonlyArray<SignatureSchemeInfo>): boolean =>
+  schemes.some(({ code, handshake }) => handshake && privateKey.schemes.includes(code))
+
+const forHandshakes = (code: SignatureScheme.SignatureScheme): ReadonlyArray<string> =>
+  SignatureScheme.info(code)?.handshake === true ? [SignatureScheme.name(code)] : []
+
+const cannotSign = (identity: Identity, schemes: ReadonlyArray<SignatureSchemeInfo>): TlsConfigError =>
+  TlsConfigError.of(
+    "InvalidOptions",
+    "protocol.signatureSchemes",
+    `the key of ${called(identity)} signs with none of ${schemes.map(({ name }) => name).join(", ")}: ` +
+      `it can ${identity.privateKey.schemes.flatMap(forHandshakes).join(", ")}`
+  )
+
+/**
+ * That each identity can sign with a scheme of the context. Contexts that are merged may have one that cannot, as long as
+ * another can; who says both at once means something else.
+ *
+ * @since 0.1.0
+ * @category resolving
+ */
+export const checkIdentities = ({
+  ownIdentities,
+  signatureSchemes
+}: HandshakePolicy): Either.Either<void, TlsConfigError> => {
+  const mute = ownIdentities.find((identity) => !canSign(identity, signatureSchemes))
+  return mute === undefined ? Either.void : Either.left(cannotSign(mute, signatureSchemes))
 }
 
 /** A verifier decides by itself: were it to overrule silently what else is said of trust, nobody would notice. */

@@ -100,10 +100,10 @@ const saidOf = (
   isWhole: boolean = issue._tag === "Type" || ("kind" in issue && ["Predicate", "Transformation"].includes(issue.kind))
 ): string | undefined => {
   if (!("ast" in issue)) return undefined
-  const said = Option.getOrUndefined(SchemaAst.getMessageAnnotation(issue.ast as SchemaAst.Annotated))?.(issue)
-  if (said === undefined || Effect.isEffect(said)) return undefined
-  if (typeof said === "string") return isWhole ? said : undefined
-  return (isWhole || said.override) && typeof said.message === "string" ? said.message : undefined
+  const message = Option.getOrUndefined(SchemaAst.getMessageAnnotation(issue.ast as SchemaAst.Annotated))?.(issue)
+  if (message === undefined || Effect.isEffect(message)) return undefined
+  if (typeof message === "string") return isWhole ? message : undefined
+  return (isWhole || message.override) && typeof message.message === "string" ? message.message : undefined
 }
 
 const isPointed = (issue: ParseResult.ParseIssue): boolean => {
@@ -129,8 +129,8 @@ type Path = ReadonlyArray<PropertyKey>
 const issuesOf = (issue: ParseResult.ParseIssue, path: Path, known: ReadonlyArray<string>): Array<ConfigIssue> => {
   const at = (message: string) => [new ConfigIssue({ path: formatPath(path), message })]
   if (issue._tag === "Pointer") return issuesOf(issue.issue, [...path, ...Arr.ensure(issue.path)], known)
-  const said = saidOf(issue)
-  if (said !== undefined) return at(said)
+  const own = saidOf(issue)
+  if (own !== undefined) return at(own)
   switch (issue._tag) {
     case "Missing":
       return at("is missing")

@@ -208,7 +208,7 @@ export const make = (
       } as Trust,
       sessions: said.sessions ?? {}
     })
-    yield* ContextResolution.resolve(context, crypto, "client")
+    yield* ContextResolution.checkIdentities(yield* ContextResolution.resolve(context, crypto, "client"))
     return context
   })
 

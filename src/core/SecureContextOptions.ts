@@ -105,9 +105,9 @@ export const SecureContextOptions = Schema.Struct({
       instead("an identity: { certificateChain, privateKey } or { pkcs12 }, or a list of these")
     )
   ),
-  /** Finds a server's identities for a ClientHello, instead of `identity`. Node: `SNICallback`. */
+  /** Finds a server's identities for a ClientHello; `identity` is then what a client shows. Node: `SNICallback`. */
   resolveIdentity: said(declared<IdentityResolver>("a function of a ClientHello to an Effect", isFunction)),
-  /** Chooses the application protocol for a ClientHello, instead of `protocol.alpn`. Node: `ALPNCallback`. */
+  /** Chooses the application protocol for a ClientHello; `protocol.alpn` is then what a client offers. Node: `ALPNCallback`. */
   selectAlpn: said(declared<AlpnSelector>("a function of the offered protocols to an Effect", isFunction)),
   /** Finds the OCSP response to staple, for clients that ask. Node: the event `OCSPRequest`. */
   ocspResponse: said(declared<OcspResponder>("a function of a certificate to an Effect", isFunction)),

@@ -122,6 +122,8 @@ const hasPassphrase = (u: object): boolean =>
 const boolean = form("true or false", Predicate.isBoolean)
 const text = form("text", (u) => typeof u === "string")
 const someText = form("text that is not empty", (u) => typeof u === "string" && u !== "")
+// Errors of the transport show where it was to connect: not a file that was given by mistake.
+const someLine = form("one line of text", (u) => typeof u === "string" && /^[^\r\n]+$/.test(u))
 const fn = form("a function", Predicate.isFunction)
 const whole = (min: number, max: number): Form =>
   form(
@@ -298,8 +300,8 @@ const fields = {
   ),
   enableTrace: context(boolean, unlessFalse("provide the layer `ConsoleHandshakeTrace.layer` instead")),
   // tls.connect
-  host: connection(someText),
-  path: connection(someText),
+  host: connection(someLine),
+  path: connection(someLine),
   port: connection(
     form(
       "a port from 0 to 65535",

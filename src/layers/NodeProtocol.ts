@@ -11,6 +11,7 @@ import type { SecureContextOptions } from "../core/SecureContextOptions.ts"
 import { hashLength } from "../schema/Algorithms.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
 import * as Defaults from "../schema/Defaults.ts"
+import * as Limits from "../schema/Limits.ts"
 import type { NamedGroupName } from "../schema/NamedGroup.ts"
 import * as NamedGroup from "../schema/NamedGroup.ts"
 import type { CipherList, SecurityLevel } from "../schema/OpenSslCipherList.ts"
@@ -64,6 +65,14 @@ const readCiphers = ({ ciphers }: NodeOptions): Either.Either<CipherList | undef
 
 // NIST SP 800-57 part 1, table 2.
 const rsaModulusMin: { readonly [L in SecurityLevel]: number } = { 0: 0, 1: 1024, 2: 2048, 3: 3072, 4: 7680, 5: 15_360 }
+
+// OpenSSL's own bound, for the level that asks for more than our default allows.
+const rsaModulusMost = 16_384
+
+const rsaLimits = (min: number): NonNullable<Protocol["limits"]> => ({
+  rsaModulusMin: min,
+  ...(min > Limits.defaults.rsaModulusMax ? { rsaModulusMax: rsaModulusMost } : {})
+})
 
 const isSchemeAllowed = (name: SignatureSchemeName, level: SecurityLevel): boolean => {
   const scheme = SignatureScheme.fromName(name)!
@@ -258,6 +267,6 @@ export const read = (options: NodeOptions, capabilities: Capabilities): Either.E
       ),
       ...optional("alpn", yield* readAlpn(options)),
       ...optional("handshakeTimeout", options.handshakeTimeout),
-      ...(level < 3 ? {} : { limits: { rsaModulusMin: rsaModulusMin[level] } })
+      ...(level < 3 ? {} : { limits: rsaLimits(rsaModulusMin[level]) })
     }
   })

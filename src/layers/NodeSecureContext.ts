@@ -10,6 +10,7 @@ import * as Either from "effect/Either"
 import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import type * as Scope from "effect/Scope"
+import * as ContextResolution from "../core/ContextResolution.ts"
 import { CryptoProvider } from "../core/CryptoProvider.ts"
 import type { AlpnSelector } from "../core/HandshakePolicy.ts"
 import * as IdentityLoading from "../core/IdentityLoading.ts"
@@ -57,6 +58,7 @@ const nodeNames: ReadonlyArray<readonly [ours: string, node: string]> = [
   ["protocol.alpn", "ALPNProtocols"],
   ["protocol.handshakeTimeout", "handshakeTimeout"],
   ["serverName", "servername"],
+  ["identity", "cert"],
   ["crls", "crl"]
 ]
 
@@ -284,6 +286,11 @@ const build = Effect.fnUntraced(function* (
   const own =
     SNICallback === undefined ? shown : SecureContexts.withContextSelector(shown, contextSelectorOf(SNICallback))
   const context = SecureContexts.merge(base, own)
+  const resolved = Either.flatMap(
+    SecureContexts.resolve(context, yield* CryptoProvider, "client"),
+    ContextResolution.checkIdentities
+  )
+  yield* Either.mapLeft(resolved, NodeIdentity.atPaths(nodeName))
   return verifier === undefined ? context : { ...context, trust: decidedBy(verifier, context.trust) }
 })
 

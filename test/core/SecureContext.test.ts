@@ -21,6 +21,7 @@ import * as Limits from "../../src/schema/Limits.ts"
 import * as NamedGroup from "../../src/schema/NamedGroup.ts"
 import * as Pem from "../../src/schema/Pem.ts"
 import type { PrivateKeyInfo } from "../../src/schema/PrivateKeyInfo.ts"
+import type { SignatureSchemeName } from "../../src/schema/SignatureScheme.ts"
 import type { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
 import * as identities from "../support/identities.ts"
@@ -30,6 +31,7 @@ const { server } = identities
 const other = identities.makeSync({ names: ["other.example"] })
 const authority = identities.makeSync({ ca: true, names: [], subject: "authority" })
 const issued = identities.makeSync({ issuer: authority, names: ["issued.example"] })
+const rsa = await identities.rsa()
 
 /** What comes of options that may be anything. */
 const made = (options: unknown, provider: CryptoProviderService = crypto) =>
@@ -98,7 +100,6 @@ describe("what is accepted", () => {
   })
 
   it("keys of RSA, too", async () => {
-    const rsa = await identities.rsa()
     const pss = await identities.rsaPss()
     const context = await accepted({ identity: [rsa.options, pss.options] })
     assert.deepStrictEqual(
@@ -234,6 +235,36 @@ const refusals: ReadonlyArray<Refusal> = [
     { signatureSchemes: ["rsa_pkcs1_sha256", "rsa_pkcs1_sha512"] },
     "signatureSchemes",
     "PKCS#1 v1.5 and SHA-1 sign certificates only: TLS 1.3 needs another scheme for the handshake"
+  ),
+  {
+    name: "an RSA key, and no scheme that it signs with",
+    options: { ...anIdentity(rsa.keyPem, rsa.certificatePem), protocol: { signatureSchemes: ["ed25519"] } },
+    path: "protocol.signatureSchemes",
+    message:
+      'the key of "CN=localhost" (RSA 2048) signs with none of ed25519: ' +
+      "it can rsa_pss_rsae_sha256, rsa_pss_rsae_sha384, rsa_pss_rsae_sha512"
+  },
+  {
+    name: "one of two keys that signs with none of the schemes",
+    options: {
+      identity: [server.options, rsa.options],
+      protocol: { signatureSchemes: ["ecdsa_secp256r1_sha256", "rsa_pkcs1_sha256"] }
+    },
+    path: "protocol.signatureSchemes",
+    message:
+      /^the key of "CN=localhost" \(RSA 2048\) signs with none of ecdsa_secp256r1_sha256, rsa_pkcs1_sha256: it can/
+  },
+  {
+    name: "a key below the limit for those of peers",
+    options: { identity: rsa.options, protocol: { limits: { rsaModulusMin: 3072 } } },
+    path: "identity",
+    message: 'the key of "CN=localhost" (RSA 2048) is too small: `protocol.limits.rsaModulusMin` is 3072'
+  },
+  protocol(
+    "limits that contradict each other",
+    { limits: { rsaModulusMin: 16_384 } },
+    "limits.rsaModulusMin",
+    "16384 bits at least and 8192 at most (`rsaModulusMax`) leave no RSA key"
   ),
   protocol("an older version", { versions: ["TLSv1.1"] }, "versions[0]", /^unknown version "TLSv1.1"/),
   protocol("an empty application protocol", { alpn: ["h2", ""] }, "alpn[1]", /1 to 255 bytes, found ""$/),
@@ -579,6 +610,18 @@ describe("resolving", () => {
     )
   })
 
+  it("of several identities that contexts bring together, one has to sign with a scheme of theirs", async () => {
+    const both = await accepted({ identity: [server.options, rsa.options] })
+    const problem = (signatureSchemes: readonly [SignatureSchemeName]) =>
+      Either.match(SecureContext.resolve(SecureContext.withProtocol(both, { signatureSchemes }), crypto, "client"), {
+        onLeft: ({ message }) => message,
+        onRight: () => "none"
+      })
+    assert.strictEqual(problem(["ecdsa_secp256r1_sha256"]), "none")
+    assert.strictEqual(problem(["rsa_pss_rsae_sha512"]), "none")
+    assert.match(problem(["ed25519"]), /^protocol.signatureSchemes: the key of .* signs with none of ed25519: it can/)
+  })
+
   it("a server needs an identity, or a way to find one", async () => {
     const problem = (context: SecureContext.SecureContext) =>
       Either.match(SecureContext.resolve(context, crypto, "server"), {
@@ -725,7 +768,6 @@ describe("a provider that lacks something", () => {
 
 describe("key bytes", () => {
   it("that were decoded are wiped when the Scope closes, and those of the caller stay", async () => {
-    const rsa = await identities.rsa()
     const decoded: Array<PrivateKeyInfo> = []
     const spying: CryptoProviderService = {
       ...crypto,

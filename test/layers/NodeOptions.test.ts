@@ -298,6 +298,11 @@ const rows: Readonly<Record<string, Row>> = {
         })
       ],
       [
+        "security level 5, whose RSA keys are longer than we take otherwise",
+        { ciphers: "DEFAULT@SECLEVEL=5" },
+        says(({ protocol: { limits } }) => limits, { rsaModulusMin: 15_360, rsaModulusMax: 16_384 })
+      ],
+      [
         "a key as strong as the level",
         { ciphers: "DEFAULT@SECLEVEL=5", cert: p521.certificatePem, key: p521.keyPem },
         shows("CN=p521 1")
@@ -669,6 +674,19 @@ const rows: Readonly<Record<string, Row>> = {
         'sigalgs: unknown signature algorithm "ECDSA+SHA265", did you mean "ECDSA+SHA256"?'
       ],
       [
+        { sigalgs: "ed25519", cert: ec.certificatePem, key: ec.keyPem },
+        'sigalgs: the key of "CN=ec" (P-256) signs with none of ed25519: it can ecdsa_secp256r1_sha256'
+      ],
+      [
+        {
+          sigalgs: "ECDSA+SHA256:RSA+SHA256",
+          cert: [ec.certificatePem, rsa.certificatePem],
+          key: [ec.keyPem, rsa.keyPem]
+        },
+        'sigalgs: the key of "CN=localhost" (RSA 2048) signs with none of ecdsa_secp256r1_sha256, rsa_pkcs1_sha256: ' +
+          "it can rsa_pss_rsae_sha256, rsa_pss_rsae_sha384, rsa_pss_rsae_sha512"
+      ],
+      [
         { sigalgs: "RSA+SHA256" },
         "sigalgs: PKCS#1 v1.5 and SHA-1 sign certificates only: TLS 1.3 needs another scheme for the handshake"
       ]
@@ -954,9 +972,10 @@ describe("options of one connection", () => {
     [{}, "port: is missing: `port`, `path` or `socket` say where to connect"],
     [{ port: 70_000 }, "port: expected a port from 0 to 65535, found 70000"],
     [{ port: "https" }, "port: expected a port from 0 to 65535, found other text"],
-    [{ port: 1, host: 5 }, "host: expected text that is not empty, found 5"],
-    [{ port: 1, host: "" }, "host: expected text that is not empty, found an empty text"],
-    [{ path: 5 }, "path: expected text that is not empty, found 5"],
+    [{ port: 1, host: 5 }, "host: expected one line of text, found 5"],
+    [{ port: 1, host: "" }, "host: expected one line of text, found an empty text"],
+    [{ ...to, host: ec.keyPem, servername: "localhost" }, "host: expected one line of text, found other text"],
+    [{ path: 5 }, "path: expected one line of text, found 5"],
     [{ socket: {} }, "socket: expected a stream that is read and written, found an object"],
     [{ ...to, servername: 5 }, "servername: expected text, found 5"],
     [
