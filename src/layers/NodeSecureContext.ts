@@ -285,13 +285,14 @@ const build = Effect.fnUntraced(function* (
   const shown = identities.reduce(SecureContexts.withIdentity, made)
   const own =
     SNICallback === undefined ? shown : SecureContexts.withContextSelector(shown, contextSelectorOf(SNICallback))
-  const context = SecureContexts.merge(base, own)
+  const merged = SecureContexts.merge(base, own)
+  const context = verifier === undefined ? merged : { ...merged, trust: decidedBy(verifier, merged.trust) }
   const resolved = Either.flatMap(
     SecureContexts.resolve(context, yield* CryptoProvider, "client"),
     ContextResolution.checkIdentities
   )
   yield* Either.mapLeft(resolved, NodeIdentity.atPaths(nodeName))
-  return verifier === undefined ? context : { ...context, trust: decidedBy(verifier, context.trust) }
+  return context
 })
 
 /**

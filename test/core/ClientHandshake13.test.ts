@@ -1021,13 +1021,15 @@ describe("two policies at random", () => {
   }
   const policy = (below: (n: number) => number): Policy => {
     const groups = pick(["x25519", "secp256r1", "secp384r1", "x448"] as const, below)
+    const signatureSchemes = pick(Object.keys(keys) as ReadonlyArray<Scheme>, below)
     return {
       cipherSuites: pick(allSuites, below),
       groups,
       keyShares: pick(groups, below),
-      signatureSchemes: pick(Object.keys(keys) as ReadonlyArray<Scheme>, below),
+      signatureSchemes,
       alpn: pick(["h2", "http/1.1", "x"], below, 0),
-      identities: pick(Object.keys(keys) as ReadonlyArray<Scheme>, below)
+      // An identity that signs with none of the schemes is refused before.
+      identities: pick(signatureSchemes, below)
     }
   }
 

@@ -147,6 +147,10 @@ const sharesOf = (side: Side, groups: ReadonlyArray<string>): ReadonlyArray<stri
 
 const isAddress = (name: string) => /^[\d.]+$/.test(name)
 
+/** Whether an identity signs with a scheme of the side: one that signs with none is refused with the options. */
+export const canSign = (side: Pick<Side, "signatureSchemes">, { key }: Identity): boolean =>
+  (side.signatureSchemes ?? defaults.signatureSchemes).some((name) => schemesOf[key].includes(name))
+
 /** Which identity an owner shows to a verifier, and how it signs; `undefined` for none that could. */
 const show = (owner: Side, verifier: Side, announced: ReadonlyArray<string>, name: string | undefined) => {
   let best: { readonly identity: Identity; readonly scheme: string; readonly rank: number } | undefined

@@ -32,6 +32,7 @@ import { now, settle } from "../support/harness.ts"
 import type { Made, Wanted } from "../support/identities.ts"
 import { crypto, make } from "../support/identities.ts"
 import type { End, Identity, Info, KeyKind, Outcome, Side } from "./oracle.ts"
+import { canSign } from "./oracle.ts"
 
 /** `PROPERTY_RUNS=5000` runs each property so often, `all` tries every case where they can be counted. */
 const said = process.env["PROPERTY_RUNS"]
@@ -217,11 +218,16 @@ const side = (role: "client" | "server"): FastCheck.Arbitrary<Policy> =>
         ? FastCheck.constantFrom("none" as const, "request" as const, "require" as const, undefined)
         : FastCheck.constant(undefined),
     shape
-  }).chain(({ shape: chosen, ...rest }) =>
-    (rest.groups === undefined ? FastCheck.constant(undefined) : maybe(some(rest.groups))).map((keyShares): Policy =>
-      Object.assign({ keyShares }, rest, chosen)
+  }).chain(({ shape: chosen, ...said }) => {
+    const usable = said.identities.filter((identity) => canSign(said, identity))
+    const rest =
+      usable.length > 0 || role === "client"
+        ? { ...said, identities: usable }
+        : { ...said, signatureSchemes: undefined }
+    return (rest.groups === undefined ? FastCheck.constant(undefined) : maybe(some(rest.groups))).map(
+      (keyShares): Policy => Object.assign({ keyShares }, rest, chosen)
     )
-  )
+  })
 
 const hybridByDefault = crypto.capabilities.nativeGroups.has(mlkem768)
 
