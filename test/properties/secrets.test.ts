@@ -111,6 +111,7 @@ const failures = async (
 
 const named = new Set([
   "versions",
+  "policy",
   "cipherSuites",
   "groups",
   "keyShares",
@@ -126,9 +127,9 @@ const server = identities.makeSync({ names: ["localhost"] })
 
 /** Every place in the options of a SecureContext. */
 const places: ReadonlyArray<ReadonlyArray<string>> = [
-  ...["identity", "protocol", "trust", "resolveIdentity", "selectAlpn", "ocspResponse", "unknown"].map((name) => [
-    name
-  ]),
+  ...["identity", "protocol", "trust", "sessions", "resolveIdentity", "selectAlpn", "ocspResponse", "unknown"].map(
+    (name) => [name]
+  ),
   ...[...Object.keys(ProtocolOptions.fields), "unknown"].map((name) => ["protocol", name]),
   ...[...Object.keys(Limits.fields), "unknown"].map((name) => ["protocol", "limits", name]),
   ...[...Object.keys(TrustOptions.fields), "unknown"].map((name) => ["trust", name]),

@@ -218,12 +218,12 @@ const side = (role: "client" | "server"): FastCheck.Arbitrary<Policy> =>
         ? FastCheck.constantFrom("none" as const, "request" as const, "require" as const, undefined)
         : FastCheck.constant(undefined),
     shape
-  }).chain(({ shape: chosen, ...said }) => {
-    const usable = said.identities.filter((identity) => canSign(said, identity))
+  }).chain(({ shape: chosen, ...drawn }) => {
+    const usable = drawn.identities.filter((identity) => canSign(drawn, identity))
     const rest =
       usable.length > 0 || role === "client"
-        ? { ...said, identities: usable }
-        : { ...said, signatureSchemes: undefined }
+        ? { ...drawn, identities: usable }
+        : { ...drawn, signatureSchemes: undefined }
     return (rest.groups === undefined ? FastCheck.constant(undefined) : maybe(some(rest.groups))).map(
       (keyShares): Policy => Object.assign({ keyShares }, rest, chosen)
     )
