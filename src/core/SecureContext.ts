@@ -224,9 +224,16 @@ const makeAnchors = (input: CertificatesInput | TrustStore): Either.Either<Trust
     ? Either.right(input)
     : Either.map(IdentityLoading.readCertificates(input, "trust.anchors"), TrustStores.fromCertificates)
 
+/** Whoever says whom to trust means that, and not what a verifier that was said before believes. */
+const mergeTrust = (self: Trust, that: Trust): Trust => {
+  if (that.anchors === undefined) return { ...self, ...that }
+  const { verifier: _, ...others } = self
+  return { ...others, ...that }
+}
+
 /**
- * Both contexts as one: what `that` says goes before what `self` says, field by field, and identities accumulate.
- * Associative, with `empty` as its identity.
+ * Both contexts as one: what `that` says goes before what `self` says, field by field, and identities accumulate. Anchors
+ * go before a verifier too, which would not know of them. Associative, with `empty` as its identity.
  *
  * @since 0.1.0
  * @category combinators
@@ -248,7 +255,7 @@ export const merge: {
     selectAlpn: that.selectAlpn ?? self.selectAlpn,
     selectContext: that.selectContext ?? self.selectContext,
     ocspResponse: that.ocspResponse ?? self.ocspResponse,
-    trust: { ...self.trust, ...that.trust },
+    trust: mergeTrust(self.trust, that.trust),
     sessions: { ...self.sessions, ...that.sessions }
   })
 )

@@ -24,8 +24,16 @@ import type { Data, Key, NodeOptions, Passphrase, SecretData } from "./NodeOptio
  * @since 0.1.0
  * @category conversions
  */
-export const toInput = (data: Data): string | Uint8Array =>
-  typeof data === "string" ? data : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+export const toInput = (data: Data): string | Uint8Array => (typeof data === "string" ? data : bytesOf(data))
+
+/**
+ * The bytes that a view shows.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const bytesOf = (view: NodeJS.ArrayBufferView): Uint8Array =>
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength)
 
 const toSecret = (secret: SecretData): Redacted.Redacted<string> | Redacted.Redacted<Uint8Array> =>
   (Redacted.isRedacted(secret) ? secret : Redacted.make(toInput(secret))) as Redacted.Redacted<string>

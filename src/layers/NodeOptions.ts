@@ -164,7 +164,7 @@ const unlessTrue =
 const noEngine = always(
   "OpenSSL's engines are not used: a key that is held elsewhere is a `PrivateKey`, given as `key`"
 )
-const noSessions = always("sessions are not resumed yet, every handshake is a full one: leave it out")
+const noSession = always("a client keeps its sessions in a cache: give a `secureContext` with `sessions.cache`")
 const noPsk = always("pre-shared keys are not implemented yet")
 const givenSocket = always("set it on a socket of your own, and give that as `socket`")
 
@@ -275,10 +275,10 @@ const fields = {
   privateKeyIdentifier: context(anything, noEngine),
   secureOptions: context(whole(0, 0xffff_ffff), refuseBits),
   secureProtocol: context(someText, refuseMethod),
-  sessionIdContext: context(text, noSessions),
-  sessionTimeout: context(whole(0, 2_147_483_647), noSessions),
+  sessionIdContext: context(text),
+  sessionTimeout: context(whole(1, 604_800)),
   sigalgs: context(text),
-  ticketKeys: context(anything, noSessions),
+  ticketKeys: context(form("48 bytes (value hidden)", (u) => ArrayBuffer.isView(u) && u.byteLength === 48)),
   // Of connections and servers, yet a matter of the context
   ALPNCallback: server(fn),
   ALPNProtocols: context(
@@ -309,7 +309,7 @@ const fields = {
     )
   ),
   servername: connection(text),
-  session: connection(anything, noSessions),
+  session: connection(anything, noSession),
   socket: connection(
     form(
       "a stream that is read and written",

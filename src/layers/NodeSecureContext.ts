@@ -38,6 +38,7 @@ import type { Data, NodeOptions, SniCallback } from "./NodeOptions.ts"
 import * as NodeOption from "./NodeOptions.ts"
 import * as NodePeerCertificate from "./NodePeerCertificate.ts"
 import * as NodeProtocol from "./NodeProtocol.ts"
+import * as NodeSessions from "./NodeSessions.ts"
 import * as NodeTransport from "./NodeTransport.ts"
 
 /**
@@ -282,7 +283,8 @@ const build = Effect.fnUntraced(function* (
     NodeIdentity.atPaths(nodeName)
   )
   for (const { certificateChain } of identities) yield* TlsMetrics.identity(certificateChain[0])
-  const shown = identities.reduce(SecureContexts.withIdentity, made)
+  const sessions = yield* NodeSessions.load(options)
+  const shown = SecureContexts.withSessions(identities.reduce(SecureContexts.withIdentity, made), sessions)
   const own =
     SNICallback === undefined ? shown : SecureContexts.withContextSelector(shown, contextSelectorOf(SNICallback))
   const merged = SecureContexts.merge(base, own)

@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
+import * as TestClock from "effect/TestClock"
 import * as CallContext from "../../src/core/CallContext.ts"
 import * as ContextLayer from "../../src/core/ContextLayer.ts"
 import * as SecureContexts from "../../src/core/SecureContext.ts"
@@ -14,6 +15,7 @@ import * as ServerNameSelection from "../../src/core/ServerNameSelection.ts"
 import * as TlsClient from "../../src/core/TlsClient.ts"
 import * as TlsServer from "../../src/core/TlsServer.ts"
 import * as TrustStore from "../../src/core/TrustStore.ts"
+import * as Verifier from "../../src/core/Verifier.ts"
 import * as MemoryTransport from "../../src/layers/MemoryTransport.ts"
 import { TlsConfigError } from "../../src/schema/TlsError.ts"
 import * as harness from "../support/harness.ts"
@@ -215,5 +217,30 @@ describe("what holds for a fiber", () => {
           assertSome((yield* Fiber.join(accepting)).info.alpn, "h2")
         }
       }).pipe(Effect.provide(harness.layer))
+  )
+
+  it.scoped("anchors that a call names go before a verifier of the fiber, which would not know of them", () =>
+    Effect.gen(function* () {
+      yield* TestClock.setTime(harness.now)
+      const server = yield* harness.serverContext()
+      const careless = SecureContexts.withVerifier(SecureContexts.empty, Verifier.dangerouslySkipVerification)
+      const calls = [
+        [made.certificate, "Verified"],
+        [identities.client.certificate, "CertificateError"],
+        [undefined, "Unverified"]
+      ] as const
+      for (const [anchors, expected] of calls) {
+        const [clientEnd, serverEnd] = yield* MemoryTransport.pair()
+        yield* Effect.fork(TlsServer.over(serverEnd, { context: server }))
+        const outcome = yield* TlsClient.over(clientEnd, {
+          context: yield* SecureContexts.make(anchors === undefined ? {} : { trust: { anchors } }),
+          serverName: "localhost"
+        }).pipe(
+          Effect.provideService(CallContext.CurrentContext, careless),
+          Effect.match({ onFailure: ({ _tag }) => _tag, onSuccess: ({ info }) => info.peer._tag })
+        )
+        assert.strictEqual(outcome, expected)
+      }
+    }).pipe(Effect.provide(harness.layer))
   )
 })

@@ -14,6 +14,7 @@ import * as CrlBuilder from "../../src/core/CertificateRevocationListBuilder.ts"
 import { CryptoProvider } from "../../src/core/CryptoProvider.ts"
 import * as SecureContext from "../../src/core/SecureContext.ts"
 import { SecureContextOptions, TrustOptions } from "../../src/core/SecureContextOptions.ts"
+import { isTicketKeys } from "../../src/core/TicketKeys.ts"
 import * as Verifier from "../../src/core/Verifier.ts"
 import * as NodeOptions from "../../src/layers/NodeOptions.ts"
 import * as NodeSecureContext from "../../src/layers/NodeSecureContext.ts"
@@ -140,7 +141,8 @@ const boolean = (name: string, found = "other text", value: unknown = "yes"): Ro
 const notYet = (name: string, values: ReadonlyArray<unknown>, why: string): Row => ({
   refuses: values.map((value) => [{ [name]: value }, `${name}: ${why}`])
 })
-const sessions = "sessions are not resumed yet, every handshake is a full one: leave it out"
+const hasTicketKeys: Check = ({ sessions }) => assert.isTrue(isTicketKeys(sessions.ticketKeys))
+const noSession = "a client keeps its sessions in a cache: give a `secureContext` with `sessions.cache`"
 const engines = "OpenSSL's engines are not used: a key that is held elsewhere is a `PrivateKey`, given as `key`"
 const belongs = "it belongs to one connection, not to a context: `NodeSecureContext.connect` takes it"
 /** It is no matter of a context. */
@@ -637,11 +639,39 @@ const rows: Readonly<Record<string, Row>> = {
       ]
     ]
   },
-  sessionIdContext: notYet("sessionIdContext", ["mine"], sessions),
+  sessionIdContext: {
+    takes: [
+      [
+        "text, with keys of its own",
+        { sessionIdContext: "mine" },
+        (context) => {
+          assert.strictEqual(context.sessions.context, "mine")
+          hasTicketKeys(context)
+        }
+      ]
+    ],
+    refuses: [[{ sessionIdContext: 5 }, "sessionIdContext: expected text, found 5"]]
+  },
   sessionTimeout: {
+    takes: [
+      [
+        "seconds, with keys of its own",
+        { sessionTimeout: 300 },
+        (context) => {
+          assert.deepStrictEqual(context.sessions.lifetime, Duration.minutes(5))
+          hasTicketKeys(context)
+        }
+      ],
+      [
+        "a week",
+        { sessionTimeout: 604_800 },
+        ({ sessions }) => assert.deepStrictEqual(sessions.lifetime, Duration.days(7))
+      ]
+    ],
     refuses: [
-      [{ sessionTimeout: 300 }, `sessionTimeout: ${sessions}`],
-      [{ sessionTimeout: -1 }, "sessionTimeout: expected a whole number from 0 to 2147483647, found -1"]
+      [{ sessionTimeout: 0 }, "sessionTimeout: expected a whole number from 1 to 604800, found 0"],
+      [{ sessionTimeout: 604_801 }, "sessionTimeout: expected a whole number from 1 to 604800, found 604801"],
+      [{ sessionTimeout: -1 }, "sessionTimeout: expected a whole number from 1 to 604800, found -1"]
     ]
   },
   sigalgs: {
@@ -692,7 +722,16 @@ const rows: Readonly<Record<string, Row>> = {
       ]
     ]
   },
-  ticketKeys: notYet("ticketKeys", [Buffer.alloc(48), Buffer.alloc(3)], sessions),
+  ticketKeys: {
+    takes: [
+      ["48 bytes", { ticketKeys: Buffer.alloc(48, 1) }, hasTicketKeys],
+      ["a view of 48 bytes", { ticketKeys: new Uint16Array(24) }, hasTicketKeys]
+    ],
+    refuses: [
+      [{ ticketKeys: Buffer.alloc(3) }, "ticketKeys: expected 48 bytes (value hidden), found bytes"],
+      [{ ticketKeys: "x".repeat(48) }, "ticketKeys: expected 48 bytes (value hidden), found other text"]
+    ]
+  },
   ALPNCallback: {
     takes: [
       [
@@ -991,7 +1030,7 @@ describe("options of one connection", () => {
       { socket: new PassThrough(), servername: "" },
       "servername: is missing: the server's certificate cannot be verified without the name it must have, and `host` does not say it"
     ],
-    [{ ...to, session: Buffer.alloc(1) }, `session: ${sessions}`],
+    [{ ...to, session: Buffer.alloc(1) }, `session: ${noSession}`],
     [{ ...to, timeout: 1000 }, "timeout: idle connections are not timed: `Effect.timeout` what you read"],
     [{ ...to, onread: {} }, "onread: a connection is pulled: `connection.pull` gives what was decrypted"],
     [{ ...to, signal: AbortSignal.abort() }, "signal: interrupt the fiber, or close the Scope, instead"],
@@ -1053,6 +1092,20 @@ describe("what is wrong with options", () => {
     }
   })
 
+  it("has one meaning for the same ticket keys, whatever view they are in, and another for others", () =>
+    Effect.gen(function* () {
+      const keysOf = (ticketKeys: Buffer | Uint16Array) =>
+        Effect.map(NodeSecureContext.fromNode({ ticketKeys } as never), ({ sessions }) => sessions.ticketKeys!)
+      const [one, same, stranger] = yield* Effect.all([
+        keysOf(Buffer.alloc(48, 1)),
+        keysOf(new Uint16Array(24).fill(0x0101)),
+        keysOf(Buffer.alloc(48, 2))
+      ])
+      const ticket = yield* one.seal(Uint8Array.of(1, 2, 3))
+      assert.deepStrictEqual(yield* same.open(ticket), Option.some(Uint8Array.of(1, 2, 3)))
+      assert.deepStrictEqual(yield* stranger.open(ticket), Option.none())
+    }).pipe(Effect.scoped, Effect.provideService(CryptoProvider, crypto), Effect.runPromise))
+
   it("is all told at once, and whether a right form could not be honoured", async () => {
     const error = await errorOf({ ca: 5, pskIdentityHint: "x", requestCert: "x" })
     assert.deepStrictEqual(
@@ -1060,7 +1113,7 @@ describe("what is wrong with options", () => {
       ["ca", "pskIdentityHint", "requestCert"]
     )
     assert.strictEqual(error.reason, "InvalidOptions")
-    assert.strictEqual((await errorOf({ pskIdentityHint: "x", ticketKeys: Buffer.alloc(48) })).reason, "Unsupported")
+    assert.strictEqual((await errorOf({ pskIdentityHint: "x", dhparam: "auto" })).reason, "Unsupported")
   })
 
   it("has a reason that a program can go by", async () => {
