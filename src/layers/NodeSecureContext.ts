@@ -21,7 +21,6 @@ import * as SecureContexts from "../core/SecureContext.ts"
 import type { SecureContextOptions } from "../core/SecureContextOptions.ts"
 import * as TlsClient from "../core/TlsClient.ts"
 import type { TlsConnection } from "../core/TlsConnection.ts"
-import * as TlsMetrics from "../core/TlsMetrics.ts"
 import type { Transport } from "../core/Transport.ts"
 import type { TrustStore } from "../core/TrustStore.ts"
 import * as TrustStores from "../core/TrustStore.ts"
@@ -282,7 +281,6 @@ const build = Effect.fnUntraced(function* (
     }),
     NodeIdentity.atPaths(nodeName)
   )
-  for (const { certificateChain } of identities) yield* TlsMetrics.identity(certificateChain[0])
   const sessions = yield* NodeSessions.load(options)
   const shown = SecureContexts.withSessions(identities.reduce(SecureContexts.withIdentity, made), sessions)
   const own =

@@ -183,7 +183,7 @@ const sayings: ReadonlyArray<WithX> = [
   }))
 ]
 
-/** `protocol.alpn`, `protocol.limits.warnings`, `identities` and so on. */
+/** `protocol.alpn`, `protocol.limits.warnings`, `identities` and so on; anchors speak of the verifier too. */
 const saidFields = (self: Context): ReadonlyArray<string> => {
   const { identities, protocol, sessions, trust, ...hooks } = saidBy(self)
   const { limits = {}, ...others } = protocol
@@ -194,7 +194,7 @@ const saidFields = (self: Context): ReadonlyArray<string> => {
     ...named("", hooks),
     ...named("protocol.", others),
     ...named("protocol.limits.", limits),
-    ...named("trust.", trust),
+    ...named("trust.", trust.anchors === undefined ? trust : { ...trust, verifier: trust.verifier ?? "replaced" }),
     ...named("sessions.", sessions)
   ]
 }
