@@ -39,7 +39,7 @@ const full = hello(
     ]
   },
   { _tag: "SupportedGroups", groups: [NamedGroup.make(0x4a4a), NamedGroup.x25519MlKem768, NamedGroup.x25519] },
-  { _tag: "SignatureAlgorithms", schemes: [scheme(0x0804), scheme(0x0201)] },
+  { _tag: "SignatureAlgorithms", schemes: [scheme(0x0804), scheme(0x0202)] },
   { _tag: "ApplicationProtocols", protocols: ["h2", "http/1.1"] },
   {
     _tag: "SupportedVersions",
@@ -67,7 +67,7 @@ describe("what a ClientHello says", () => {
     ])
     assert.deepStrictEqual(ClientHello.groupNames(full), ["0x4a4a", "X25519MLKEM768", "x25519"])
     assert.deepStrictEqual(ClientHello.keyShareNames(full), ["0x4a4a", "x25519"])
-    assert.deepStrictEqual(ClientHello.signatureSchemeNames(full), ["rsa_pss_rsae_sha256", "0x0201"])
+    assert.deepStrictEqual(ClientHello.signatureSchemeNames(full), ["rsa_pss_rsae_sha256", "0x0202"])
     assert.deepStrictEqual(ClientHello.extensionNames(full), [
       "extension 2570",
       "server_name",
