@@ -144,7 +144,7 @@ const resolveProtocol = (
     }
     const limits = { ...Limits.defaults, rsaModulusMin: policy.rsaModulusMin, ...protocol.limits }
     yield* checkLimits(limits)
-    yield* checkKeys(identities, limits)
+    yield* checkKeys(identities, protocol.limits)
     const mute = identities.filter((identity) => !canSign(identity, signatureSchemes))
     if (mute.length > 0 && mute.length === identities.length) yield* Either.left(cannotSign(mute[0]!, signatureSchemes))
     const wanted = protocol.keyShares?.map((name) => NamedGroup.fromName(name)!.code) ?? defaultKeyShares(groups)
@@ -296,10 +296,13 @@ const checkLimits = ({ rsaModulusMax, rsaModulusMin }: Limits.Limits): Either.Ei
 const called = ({ certificateChain: [leaf], privateKey }: Identity): string =>
   `"${leaf.subject.toString()}" (${PublicKeys.format(privateKey.publicKey)})`
 
-/** What is asked of the keys of peers is asked of our own: peers that think alike would refuse them. */
+/**
+ * Who says how long keys must be, and shows one that is shorter, does not mean one of the two. What a policy asks of peers
+ * is not asked of us: they may think otherwise.
+ */
 const checkKeys = (
   identities: ReadonlyArray<Identity>,
-  { rsaModulusMin }: Limits.Limits
+  { rsaModulusMin = 0 }: Partial<Limits.Limits> = {}
 ): Either.Either<void, TlsConfigError> => {
   const weak = identities.find(({ privateKey: { publicKey } }) => {
     const isRsa = publicKey._tag === "Rsa" || publicKey._tag === "RsaPss"

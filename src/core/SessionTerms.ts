@@ -11,7 +11,6 @@ import type { CipherSuiteInfo } from "../schema/CipherSuite.ts"
 import * as CipherSuite from "../schema/CipherSuite.ts"
 import type { Session } from "../schema/Session.ts"
 import type { CryptoProviderService } from "./CryptoProvider.ts"
-import * as Step from "./Step.ts"
 
 /**
  * `psk_dhe_ke`: the session's secret together with a fresh key agreement. The other mode would give up forward secrecy, and
@@ -82,7 +81,8 @@ export const orNone = <A>(
   effect: LazyArg<Effect.Effect<Option.Option<A>, unknown>>,
   isResult: (result: A) => boolean = () => true
 ): Effect.Effect<Option.Option<A>> =>
-  new Step.Step((): Effect.Effect<Option.Option<A>> => {
+  // Not a step, which now and then lets others run first: what is in memory is done here and now.
+  Effect.suspend((): Effect.Effect<Option.Option<A>> => {
     const failed = (cause: Cause.Cause<unknown>): Effect.Effect<Option.Option<A>> => {
       const error = Cause.squash(cause)
       const kind = error instanceof Error ? error.name : typeof error

@@ -151,7 +151,6 @@ describe.skipIf(OpenSsl.system.missing)(
         const server = yield* OpenSsl.server(certs().server.p256, args)
         const connection = yield* Ours.connect(server.port, {
           trust: { anchors: certs().roots.pem },
-          protocol: { limits: { rsaModulusMin: 1024 } },
           identity: Ours.identity(certs().legacyClient)
         })
         yield* server.saw(/^Peer certificate: CN *= *legacy-client/m)

@@ -21,7 +21,7 @@ const known: Readonly<Record<Exclude<Runtimes.Runtime["id"], "node">, Known>> = 
       "a private key of Ed448 > is generated, kept, read back, and signs for both providers",
       "a private key of Ed448 > refuses an algorithm of another kind of key",
       "does every signature scheme of TLS that it says it can",
-      "has hashes, AEADs and groups for all that TLS 1.3 knows"
+      "has hashes, AEADs and groups for all that TLS 1.3 knows, but for finite fields where it says so"
     ],
     "what a cipher gives stands in memory that is one byte longer": [
       "AES-128-GCM > keeps no reference to key and nonce, and gives plaintext in memory of its own",
@@ -49,7 +49,7 @@ const known: Readonly<Record<Exclude<Runtimes.Runtime["id"], "node">, Known>> = 
     "no AES-CCM, and we declare none": [
       "AEADs > AES-128-CCM-8: NIST SP 800-38C, example 3",
       "AEADs > AES-128-CCM: Wycheproof, the empty message",
-      "has hashes, AEADs and groups for all that TLS 1.3 knows"
+      "has hashes, AEADs and groups for all that TLS 1.3 knows, but for finite fields where it says so"
     ],
     "createECDH has no P-521, which only replaying a key share needs": ["key agreement > RFC 5903 §8.3"],
     "ECDSA with a hash of less than half the order's length is not done, and we do not declare it": [
