@@ -1025,6 +1025,53 @@ describe("a client's sessions", () => {
     })
   )
 
+  scoped("are offered to whom they are for alone, even by a cache that gives everybody the same", () =>
+    Effect.gen(function* () {
+      const both = yield* service({ serverSays: { tickets: 1 } })
+      let kept: ClientSession | undefined
+      const careless = SessionCache.fromFunctions({
+        take: () => Effect.sync(() => Option.fromNullable(kept)),
+        put: (_, session) => Effect.sync(() => void (kept ??= session))
+      })
+      const client = SecureContext.withSessions(both.client, { cache: careless })
+      assert.isFalse(yield* resumes({ ...both, client }))
+      assert.isTrue(yield* resumes({ ...both, client }))
+      // No server knows of a client's context.
+      assert.isFalse(yield* resumes({ ...both, client: SecureContext.withSessions(client, { context: "another" }) }))
+    })
+  )
+
+  scoped("are not offered beside suites of another hash alone", () =>
+    Effect.gen(function* () {
+      const both = yield* service(sha256)
+      yield* visit(both)
+      for (const [said, offers] of [
+        [{}, true],
+        [sha384, false]
+      ] as const) {
+        const client = SecureContext.withProtocol(both.client, said)
+        const {
+          client: fiber,
+          peer,
+          script
+        } = yield* clientAgainst(
+          client,
+          (scripted) =>
+            Effect.flatMap(scripted.expect("ClientHello"), () => scripted.send(() => scripted.alert("internal_error"))),
+          { serverName: "example.org" }
+        )
+        yield* finish(script)
+        yield* finish(fiber)
+        const [hello] = peer.messages
+        assert(hello?._tag === "ClientHello")
+        assert.strictEqual(
+          hello.extensions.some(({ _tag }) => _tag === "PreSharedKeyOffer"),
+          offers
+        )
+      }
+    })
+  )
+
   scoped("are each for one connection, however many are made at once", () =>
     Effect.gen(function* () {
       const both = yield* service({ serverSays: { tickets: 1 } })
