@@ -175,6 +175,9 @@ const show = (owner: Side, verifier: Side, announced: ReadonlyArray<string>, nam
 const announced = (side: Side, byDefault: boolean): ReadonlyArray<string> =>
   side.trusted !== "anybody" && (side.announceAuthorities ?? byDefault) ? side.trusted : []
 
+/** What each authority signs with, itself too. */
+export const signedBy = { ecdsa: "ecdsa_secp256r1_sha256", pkcs1: "rsa_pkcs1_sha256", eddsa: "ed25519" } as const
+
 /** What is wrong with a certificate, or the ids of its path. */
 const judge = (verifier: Side, { id, issuer, names, signed }: Identity, expected: string | undefined) => {
   const { trusted } = verifier
@@ -183,7 +186,12 @@ const judge = (verifier: Side, { id, issuer, names, signed }: Identity, expected
   if (!isAnchor) {
     if (!accepts(certificateSchemes(verifier), signed)) return { error: "CertificateError/WeakSignature" }
     if (issuer === id) return { error: "CertificateError/SelfSigned" }
-    if (!trusted.includes(issuer)) return { error: "CertificateError/SelfSignedRoot" }
+    if (!trusted.includes(issuer)) {
+      // A root that is not trusted is a certificate as any other: its signature is looked at first.
+      return accepts(certificateSchemes(verifier), signedBy[issuer as keyof typeof signedBy])
+        ? { error: "CertificateError/SelfSignedRoot" }
+        : { error: "CertificateError/WeakSignature" }
+    }
   }
   if (expected !== undefined && !names.includes(expected)) return { error: "CertificateError/NameMismatch" }
   return { path: isAnchor ? [id] : [id, issuer] }

@@ -32,7 +32,7 @@ import { now, settle } from "../support/harness.ts"
 import type { Made, Wanted } from "../support/identities.ts"
 import { crypto, make } from "../support/identities.ts"
 import type { End, Identity, Info, KeyKind, Outcome, Side } from "./oracle.ts"
-import { canSign } from "./oracle.ts"
+import { canSign, signedBy } from "./oracle.ts"
 
 /** `PROPERTY_RUNS=5000` runs each property so often, `all` tries every case where they can be counted. */
 const said = process.env["PROPERTY_RUNS"]
@@ -56,7 +56,6 @@ const keyTypes: { readonly [K in KeyKind]: NonNullable<Wanted["key"]> } = {
 }
 
 const authorities = { ecdsa: "p256", pkcs1: "rsa", eddsa: "ed25519" } as const
-const signedBy = { ecdsa: "ecdsa_secp256r1_sha256", pkcs1: "rsa_pkcs1_sha256", eddsa: "ed25519" } as const
 const sha1 = "rsa_pkcs1_sha1"
 
 const wanted: ReadonlyArray<readonly [KeyKind, issuer: string, signed: string, name: string]> = [
